@@ -1,0 +1,128 @@
+# Shell functions shared by the scripts in this folder; sourced, never run.
+# shellcheck shell=bash disable=SC2034
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+BUILD=$ROOT/build
+PG_CONFIG=${PG_CONFIG:-pg_config}
+
+# Prints a progress line.
+say()
+{
+	printf '%s\n' "$*"
+}
+
+# Prints why the script cannot go on, and ends it.
+die()
+{
+	printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+	exit 1
+}
+
+# Puts the programs of the chosen server first on the path.
+use_server_programs()
+{
+	command -v "$PG_CONFIG" >/dev/null ||
+		die "$PG_CONFIG not found: run 'make deps', or name it with PG_CONFIG=/path/to/pg_config"
+	PATH=$("$PG_CONFIG" --bindir):$PATH
+	export PATH
+}
+
+# Runs a command with administrator rights.
+as_root()
+{
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo "$@"
+	else
+		die "this step needs root or sudo: $*"
+	fi
+}
+
+# Runs a command without administrator rights (see as-user.sh).
+as_user()
+{
+	"$ROOT/tools/as-user.sh" "$@"
+}
+
+# Makes a folder that the unprivileged user of as-user.sh owns and only it can read.
+private_directory()
+{
+	mkdir -p "$1"
+	chmod 700 "$1"
+	if [ "$(id -u)" -eq 0 ]; then
+		chown "${RIGALPHA_USER:-postgres}": "$1"
+	fi
+}
+
+# Repeats a command until it succeeds: wait_until SECONDS COMMAND…; fails when the time is over.
+wait_until()
+{
+	local deadline=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ "$SECONDS" -lt "$deadline" ] || return 1
+		sleep 0.1
+	done
+}
+
+# True when something listens on this loopback port.
+port_in_use()
+{
+	(exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+}
+
+# A killed process keeps its port for a moment longer than its place in the process table.
+port_is_free()
+{
+	! port_in_use "$1"
+}
+
+# True when the process exists and its command line contains the text: a pid file left
+# by a crash may name a process that has nothing to do with us.
+process_matches()
+{
+	[ -r "/proc/$1/cmdline" ] && tr '\0' ' ' <"/proc/$1/cmdline" | grep -qF -- "$2"
+}
+
+# True when the pid file names a living process of this program: process_runs FILE TEXT.
+process_runs()
+{
+	local pid
+	pid=$(cat "$1" 2>/dev/null) && [ -n "$pid" ] && process_matches "$pid" "$2"
+}
+
+process_gone()
+{
+	! process_runs "$1" "$2"
+}
+
+# Starts a program in its own session, so that Ctrl-C reaches only the caller:
+# start_process PIDFILE LOGFILE COMMAND…
+start_process()
+{
+	local pid_file=$1 log_file=$2
+	shift 2
+	setsid "$ROOT/tools/as-user.sh" "$@" >>"$log_file" 2>&1 </dev/null &
+	echo $! >"$pid_file"
+	disown
+}
+
+# Ends the program of a pid file, by force after ten seconds: stop_process FILE TEXT.
+stop_process()
+{
+	if process_runs "$1" "$2"; then
+		kill -TERM "$(cat "$1")" 2>/dev/null || true
+		if ! wait_until 10 process_gone "$1" "$2"; then
+			kill -KILL "$(cat "$1")" 2>/dev/null || true
+			wait_until 5 process_gone "$1" "$2" || true
+		fi
+	fi
+	rm -f "$1"
+}
+
+# A random password of 32 letters and digits.
+random_password()
+{
+	od -An -N16 -tx1 /dev/urandom | tr -d ' \n'
+}
