@@ -6,8 +6,11 @@
  * The parser knows no machines or limits of time: it yields names, numbers and
  * reasons, and the caller decides what is known, too old or too far ahead.
  *
- * A parser belongs to one thread. It keeps the key order of the last reading as a
- * prediction for the next one, so a steady stream costs one comparison per key.
+ * A parser belongs to one thread. For each key it remembers which one came next and
+ * expects that again, so a steady stream costs one comparison per key.
+ *
+ * Every key of a reading is interned and stays so: whoever keeps a parser for long
+ * bounds rig_names_count by starting afresh with new arenas.
  */
 #ifndef RIG_READING_PARSER_H
 #define RIG_READING_PARSER_H
@@ -18,47 +21,12 @@
 
 #include "arena.h"
 #include "names.h"
+#include "reading_reason.h"
 #include "status.h"
 
 #define RIG_PARSER_MAX_DEPTH 64
 #define RIG_PARSER_MAX_KEYS 10000	/* per reading */
 #define RIG_NAME_MAX_LENGTH 63		/* bytes, machine and sensor names */
-
-/* Why a payload or a reading is rejected; rig_reason_code gives the stable text. */
-typedef enum RigReason
-{
-	RIG_REASON_NONE = 0,
-	/* whole payload */
-	RIG_REASON_NOT_JSON,
-	RIG_REASON_TRUNCATED,
-	RIG_REASON_INVALID_UTF8,
-	RIG_REASON_LONE_SURROGATE,
-	RIG_REASON_NUL_BYTE,
-	RIG_REASON_NONFINITE_NUMBER,
-	RIG_REASON_TOO_DEEP,
-	RIG_REASON_NOT_A_READING,
-	RIG_REASON_TOO_LARGE,
-	/* one reading */
-	RIG_REASON_DUPLICATE_KEY,
-	RIG_REASON_TOO_MANY_KEYS,
-	RIG_REASON_MISSING_MACHINE,
-	RIG_REASON_BAD_MACHINE_NAME,
-	RIG_REASON_BAD_SENSOR_NAME,
-	RIG_REASON_NO_VALUES,
-	RIG_REASON_TIME_WITHOUT_OFFSET,
-	RIG_REASON_BAD_TIME,
-	/* decided by the caller, listed here so that every code stands in one place */
-	RIG_REASON_FUTURE_TIME,
-	RIG_REASON_TOO_OLD,
-	RIG_REASON_SENSOR_QUOTA,
-	RIG_REASON_MACHINE_QUOTA,
-	RIG_REASON_TOO_MANY_DAYS,
-	RIG_REASON_CONFLICT,
-	RIG_REASON_FAILED,
-	/* one value: it becomes NULL and is flagged, the reading is kept */
-	RIG_REASON_NOT_A_NUMBER,
-	RIG_REASON_OUT_OF_RANGE
-} RigReason;
 
 typedef enum RigValueKind
 {
@@ -79,23 +47,26 @@ typedef struct RigReading
 {
 	RigReason	reason;			/* RIG_REASON_NONE, or why this reading is refused */
 	int32_t		field_length;
-	const char *field;			/* the offending key, or NULL */
+	const char *field;			/* the offending key as written, escapes included, or NULL */
 	const char *machine;		/* UTF-8, not NUL-terminated; NULL if refused for it */
 	int32_t		machine_length;
 	int32_t		state_length;
-	const char *state;			/* NULL when absent or not a string */
+	const char *state;			/* NULL when absent, not a string, or with \u0000 in it */
 	int64_t		time_us;		/* microseconds since 1970-01-01 UTC, if has_time */
 	bool		has_time;
 	int32_t		first_value;	/* slice of RigPayload.values */
 	int32_t		value_count;
 } RigReading;
 
-/* Result of one parse; valid until the next parse with the same parser. */
+/*
+ * Result of one parse; valid until the next parse with the same parser, and as long as
+ * the parsed bytes, into which the texts of a reading may point.
+ */
 typedef struct RigPayload
 {
 	RigReason	reason;			/* RIG_REASON_NONE, or why the whole payload is refused */
 	size_t		error_offset;	/* byte where the payload was found wrong */
-	const RigReading *readings;	/* none when reason is set */
+	const RigReading *readings;	/* none when reason is set; none of "[]" either */
 	int32_t		reading_count;
 	const RigValue *values;
 } RigPayload;
@@ -114,8 +85,5 @@ extern RigReadingParser *rig_reading_parser_create(RigArena *arena, RigNames *na
  */
 extern RigStatus rig_reading_parser_parse(RigReadingParser *parser, const char *bytes, size_t length,
 										  RigPayload *payload);
-
-/* Stable lower-case code of a reason, such as "duplicate_key". */
-extern const char *rig_reason_code(RigReason reason);
 
 #endif

@@ -1,0 +1,19 @@
+/*
+ * Arrays that grow by doubling inside an arena. What they outgrow stays in the arena
+ * until its reset, so that an array never costs more than twice its largest size.
+ */
+#ifndef RIG_ARRAY_H
+#define RIG_ARRAY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "arena.h"
+
+/*
+ * Copy of the array with at least one more element of room, whose capacity replaces
+ * *capacity; NULL when out of memory, and then nothing has changed. An empty array is NULL.
+ */
+extern void *rig_array_grow(RigArena *arena, const void *array, int32_t *capacity, size_t element_size);
+
+#endif

@@ -1,0 +1,121 @@
+#include "known_keys.h"
+
+#include "array.h"
+#include "reading_parser.h"
+
+bool
+rig_is_valid_name(const char *text, size_t length)
+{
+	const unsigned char *bytes = (const unsigned char *) text;
+
+	if (length == 0 || length > RIG_NAME_MAX_LENGTH)
+		return false;
+	for (size_t i = 0; i < length; i++)
+	{
+		if (bytes[i] < 0x20 || bytes[i] == 0x7f)
+			return false;
+		/* U+0080 to U+009F; in valid UTF-8 a lead byte 0xc2 has a successor. */
+		if (bytes[i] == 0xc2 && bytes[i + 1] < 0xa0)
+			return false;
+	}
+	return true;
+}
+
+static RigKeyName
+judge_name(const char *text, int32_t length)
+{
+	if (memchr(text, '\0', (size_t) length) != NULL)
+		return RIG_KEY_NAME_WITH_NUL;
+	return rig_is_valid_name(text, (size_t) length) ? RIG_KEY_NAME_GOOD : RIG_KEY_NAME_BAD;
+}
+
+/* True when JSON can hold the text only with escapes, so that its bytes never match. */
+static bool
+needs_escapes(const char *text, int32_t length)
+{
+	for (int32_t i = 0; i < length; i++)
+	{
+		if (text[i] == '"' || text[i] == '\\' || (unsigned char) text[i] < 0x20)
+			return true;
+	}
+	return false;
+}
+
+static void
+describe_key(RigKnownKey *key, int32_t id, const char *text, int32_t length)
+{
+	int32_t		head_length = length < RIG_KEY_HEAD ? length + 1 : RIG_KEY_HEAD;
+
+	memset(key, 0, sizeof(*key));
+	key->text = text;
+	key->length = length;
+	key->next = id;
+	key->name = (uint8_t) judge_name(text, length);
+	if (needs_escapes(text, length))
+	{
+		key->reach = INT32_MAX;
+		return;
+	}
+	memcpy(key->head, text, (size_t) (length < RIG_KEY_HEAD ? length : RIG_KEY_HEAD));
+	if (length < RIG_KEY_HEAD)
+		((char *) key->head)[length] = '"';
+	memset(key->mask, 0xff, (size_t) head_length);
+	key->reach = length < RIG_KEY_HEAD ? RIG_KEY_HEAD : length + 1;
+}
+
+static bool
+reserve_key(RigKnownKeys *known)
+{
+	void	   *grown;
+
+	if (known->count < known->capacity)
+		return true;
+	grown = rig_array_grow(known->arena, known->keys, &known->capacity, sizeof(RigKnownKey));
+	if (grown != NULL)
+		known->keys = grown;
+	return grown != NULL;
+}
+
+int32_t
+rig_known_keys_add(RigKnownKeys *known, const char *text, int32_t length)
+{
+	int32_t		id = rig_names_intern(known->names, text, length);
+
+	/* Others may have added names to the table meanwhile. */
+	while (id >= known->count)
+	{
+		const char *name;
+		int32_t		name_length;
+
+		if (!reserve_key(known))
+			return RIG_NAMES_NONE;
+		name = rig_names_text(known->names, known->count, &name_length);
+		describe_key(&known->keys[known->count], known->count, name, name_length);
+		known->count++;
+	}
+	return id;
+}
+
+bool
+rig_known_keys_init(RigKnownKeys *known, RigArena *arena, RigNames *names)
+{
+	static const char *const keys[] = {
+		[RIG_KEY_MACHINE] = "machine_id",
+		[RIG_KEY_TIMESTAMP] = "timestamp",
+		[RIG_KEY_STATE] = "state",
+		[RIG_KEY_SENSORS] = "sensors",
+	};
+
+	memset(known, 0, sizeof(*known));
+	known->arena = arena;
+	known->names = names;
+	for (int role = RIG_KEY_MACHINE; role <= RIG_KEY_SENSORS; role++)
+	{
+		int32_t		id = rig_known_keys_add(known, keys[role], (int32_t) strlen(keys[role]));
+
+		if (id == RIG_NAMES_NONE)
+			return false;
+		known->keys[id].role = (uint8_t) role;
+	}
+	return true;
+}

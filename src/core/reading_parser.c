@@ -1,0 +1,556 @@
+#include "reading_parser.h"
+
+#include <string.h>
+
+#include "array.h"
+#include "json_scan.h"
+#include "known_keys.h"
+#include "timestamp.h"
+
+_Static_assert(RIG_PARSER_MAX_DEPTH <= RIG_JSON_MAX_DEPTH, "deeper than ignored values can be followed");
+
+struct RigReadingParser
+{
+	RigArena   *arena;
+	RigKnownKeys known;
+	RigJson		json;
+	RigReading *readings;
+	RigValue   *values;
+	int32_t		reading_count;
+	int32_t		reading_capacity;
+	int32_t		value_count;
+	int32_t		value_capacity;
+
+	size_t		payload_length;
+	char	   *unescaped;		/* texts that had escapes, without them */
+	size_t		unescaped_size;
+	size_t		unescaped_used;
+	bool		out_of_memory;
+
+	/* State of the reading that is being parsed. */
+	uint64_t	reading_number;	/* of all this parser has seen, from 1 */
+	int32_t		key_count;
+	int32_t		last_key;
+	unsigned int roles_seen;	/* bit per RigKeyRole */
+	int			depth;			/* containers that are open */
+};
+
+/* A key and where it stands, for the record of a refusal. */
+typedef struct Key
+{
+	int32_t		id;				/* RIG_NAMES_NONE if the reading has too many */
+	const char *text;
+	size_t		length;
+} Key;
+
+RigReadingParser *
+rig_reading_parser_create(RigArena *arena, RigNames *names)
+{
+	RigReadingParser *parser = rig_arena_allocate(arena, sizeof(RigReadingParser));
+
+	if (parser == NULL)
+		return NULL;
+	memset(parser, 0, sizeof(*parser));
+	parser->arena = arena;
+	return rig_known_keys_init(&parser->known, arena, names) ? parser : NULL;
+}
+
+static const char *
+run_out_of_memory(RigReadingParser *parser)
+{
+	parser->out_of_memory = true;
+	return NULL;
+}
+
+static RigReading *
+current_reading(RigReadingParser *parser)
+{
+	return &parser->readings[parser->reading_count - 1];
+}
+
+/* Refuses the reading unless it already is; parsing goes on for the sake of the others. */
+static void
+refuse_reading(RigReadingParser *parser, RigReason reason, const Key *key)
+{
+	RigReading *reading = current_reading(parser);
+
+	if (reading->reason != RIG_REASON_NONE)
+		return;
+	reading->reason = reason;
+	if (key != NULL)
+	{
+		reading->field = key->text;
+		reading->field_length = (int32_t) key->length;
+	}
+}
+
+/* Makes room for every text of a payload without escapes, so that none moves during its parse. */
+static bool
+reserve_unescaped(RigReadingParser *parser)
+{
+	size_t		size = parser->unescaped_size * 2;
+
+	if (parser->unescaped_size >= parser->payload_length)
+		return true;
+	if (size < parser->payload_length)
+		size = parser->payload_length;
+	parser->unescaped_size = 0;
+	parser->unescaped = rig_arena_allocate(parser->arena, size);
+	if (parser->unescaped == NULL)
+		return false;
+	parser->unescaped_size = size;
+	return true;
+}
+
+/* Reads a string, behind its opening quote, into its plain bytes. */
+static const char *
+read_text(RigReadingParser *parser, const char *at, RigJsonText *text)
+{
+	char	   *copy;
+
+	at = rig_json_scan_string(&parser->json, at, text);
+	if (at == NULL || !text->escaped)
+		return at;
+	if (!reserve_unescaped(parser))
+		return run_out_of_memory(parser);
+	copy = parser->unescaped + parser->unescaped_used;
+	text->length = rig_json_unescape(text, copy);
+	text->start = copy;
+	parser->unescaped_used += text->length;
+	return at;
+}
+
+/* Reads a key that is not the predicted one, behind its opening quote. */
+static const char *
+read_unpredicted_key(RigReadingParser *parser, const char *at, Key *key)
+{
+	RigJsonText text;
+	const char *behind = read_text(parser, at, &text);
+
+	if (behind == NULL)
+		return NULL;
+	key->text = at;
+	key->length = (size_t) (behind - 1 - at);
+	if (parser->key_count > RIG_PARSER_MAX_KEYS)
+	{
+		refuse_reading(parser, RIG_REASON_TOO_MANY_KEYS, key);
+		key->id = RIG_NAMES_NONE;
+		return behind;
+	}
+	key->id = rig_known_keys_add(&parser->known, text.start, (int32_t) text.length);
+	if (key->id == RIG_NAMES_NONE)
+		return run_out_of_memory(parser);
+	parser->known.keys[parser->last_key].next = key->id;
+	return behind;
+}
+
+/* Reads a key from its opening quote, and its colon, up to where the value should begin. */
+static inline const char *
+read_key(RigReadingParser *parser, const char *at, Key *key)
+{
+	int32_t		predicted = parser->known.keys[parser->last_key].next;
+	const RigKnownKey *known = &parser->known.keys[predicted];
+
+	if (!rig_json_is(&parser->json, at, '"'))
+		return rig_json_fail(&parser->json, at);
+	at++;
+	parser->key_count++;
+	if (rig_known_key_matches(known, at, parser->json.end - at) && parser->key_count <= RIG_PARSER_MAX_KEYS)
+	{
+		key->id = predicted;
+		key->text = at;
+		key->length = (size_t) known->length;
+		at += known->length + 1;
+	}
+	else if ((at = read_unpredicted_key(parser, at, key)) == NULL)
+		return NULL;
+	if (key->id != RIG_NAMES_NONE)
+		parser->last_key = key->id;
+
+	at = rig_json_skip_space(&parser->json, at);
+	if (!rig_json_is(&parser->json, at, ':'))
+		return rig_json_fail(&parser->json, at);
+	return rig_json_skip_space(&parser->json, at + 1);
+}
+
+/* Goes to the next member of an object; *more is false behind its closing brace. */
+static inline const char *
+end_member(RigReadingParser *parser, const char *at, bool *more)
+{
+	at = rig_json_skip_space(&parser->json, at);
+	*more = rig_json_is(&parser->json, at, ',');
+	if (*more)
+		return rig_json_skip_space(&parser->json, at + 1);
+	return rig_json_is(&parser->json, at, '}') ? at + 1 : rig_json_fail(&parser->json, at);
+}
+
+/* Goes to the first member of an object, from its opening brace. */
+static inline const char *
+begin_members(RigReadingParser *parser, const char *at, bool *more)
+{
+	at = rig_json_skip_space(&parser->json, at + 1);
+	*more = !rig_json_is(&parser->json, at, '}');
+	return *more ? at : at + 1;
+}
+
+static const char *
+skip_value(RigReadingParser *parser, const char *at)
+{
+	return rig_json_skip_value(&parser->json, at, RIG_PARSER_MAX_DEPTH - parser->depth);
+}
+
+static bool
+add_value(RigReadingParser *parser, int32_t name, RigValueKind kind, double number)
+{
+	if (parser->value_count == parser->value_capacity)
+	{
+		void	   *grown = rig_array_grow(parser->arena, parser->values, &parser->value_capacity,
+										   sizeof(RigValue));
+
+		if (grown == NULL)
+			return false;
+		parser->values = grown;
+	}
+	parser->values[parser->value_count++] = (RigValue) {number, name, (int32_t) kind};
+	return true;
+}
+
+/* Marks the key as seen in this reading, which is refused if it already was. */
+static inline void
+mark_sensor_key(RigReadingParser *parser, RigKnownKey *known, const Key *key)
+{
+	if (known->reading == parser->reading_number)
+		refuse_reading(parser, RIG_REASON_DUPLICATE_KEY, key);
+	known->reading = parser->reading_number;
+}
+
+/* Reads the value of a key that may be a sensor. */
+static inline const char *
+read_sensor(RigReadingParser *parser, const char *at, const Key *key)
+{
+	RigKnownKey *known = &parser->known.keys[key->id];
+	RigValueKind kind = RIG_VALUE_NOT_A_NUMBER;
+	double		number = 0;
+
+	mark_sensor_key(parser, known, key);
+	if (at < parser->json.end && (*at == '-' || (*at >= '0' && *at <= '9')))
+	{
+		RigDecimal	decimal;
+
+		at = rig_json_scan_number(&parser->json, at, &decimal);
+		if (at == NULL)
+			return NULL;
+		kind = rig_decimal_to_double(&decimal, &number) ? RIG_VALUE_NUMBER : RIG_VALUE_OUT_OF_RANGE;
+	}
+	else if ((at = skip_value(parser, at)) == NULL)
+		return NULL;
+
+	if (known->name != RIG_KEY_NAME_GOOD)
+	{
+		/* Such a name cannot be a known sensor: without a number it is just ignored. */
+		if (known->name == RIG_KEY_NAME_WITH_NUL || kind != RIG_VALUE_NOT_A_NUMBER)
+			refuse_reading(parser, RIG_REASON_BAD_SENSOR_NAME, key);
+		return at;
+	}
+	return add_value(parser, key->id, kind, number) ? at : run_out_of_memory(parser);
+}
+
+/* Reads the object of sensors from its opening brace. */
+static const char *
+read_sensors(RigReadingParser *parser, const char *at)
+{
+	bool		more;
+
+	parser->depth++;
+	at = begin_members(parser, at, &more);
+	while (more)
+	{
+		Key			key;
+
+		at = read_key(parser, at, &key);
+		if (at == NULL)
+			return NULL;
+		at = key.id != RIG_NAMES_NONE ? read_sensor(parser, at, &key) : skip_value(parser, at);
+		if (at == NULL)
+			return NULL;
+		at = end_member(parser, at, &more);
+		if (at == NULL)
+			return NULL;
+	}
+	parser->depth--;
+	return at;
+}
+
+static const char *
+read_machine(RigReadingParser *parser, const char *at, const Key *key)
+{
+	RigReading *reading = current_reading(parser);
+	RigJsonText text;
+
+	if (!rig_json_is(&parser->json, at, '"'))
+		return skip_value(parser, at);
+	at = read_text(parser, at + 1, &text);
+	if (at == NULL)
+		return NULL;
+	if (!rig_is_valid_name(text.start, text.length))
+	{
+		refuse_reading(parser, RIG_REASON_BAD_MACHINE_NAME, key);
+		return at;
+	}
+	reading->machine = text.start;
+	reading->machine_length = (int32_t) text.length;
+	return at;
+}
+
+static const char *
+read_state(RigReadingParser *parser, const char *at)
+{
+	RigReading *reading = current_reading(parser);
+	RigJsonText text;
+
+	if (!rig_json_is(&parser->json, at, '"'))
+		return skip_value(parser, at);
+	at = read_text(parser, at + 1, &text);
+	if (at == NULL)
+		return NULL;
+	if (memchr(text.start, '\0', text.length) == NULL)
+	{
+		reading->state = text.start;
+		reading->state_length = (int32_t) text.length;
+	}
+	return at;
+}
+
+/* Reads a time as text or number; null counts as absent. */
+static const char *
+read_timestamp(RigReadingParser *parser, const char *at, const Key *key)
+{
+	RigReading *reading = current_reading(parser);
+	RigTimestampResult result = RIG_TIMESTAMP_INVALID;
+
+	if (rig_json_is(&parser->json, at, '"'))
+	{
+		RigJsonText text;
+
+		at = read_text(parser, at + 1, &text);
+		if (at != NULL)
+			result = rig_timestamp_parse(text.start, text.length, &reading->time_us);
+	}
+	else if (at < parser->json.end && (*at == '-' || (*at >= '0' && *at <= '9')))
+	{
+		RigDecimal	decimal;
+
+		at = rig_json_scan_number(&parser->json, at, &decimal);
+		if (at != NULL)
+			result = rig_timestamp_from_unix(&decimal, &reading->time_us);
+	}
+	else
+	{
+		bool		is_null = rig_json_is(&parser->json, at, 'n');
+
+		at = skip_value(parser, at);
+		if (is_null)
+			return at;
+	}
+	reading->has_time = result == RIG_TIMESTAMP_OK;
+	if (result != RIG_TIMESTAMP_OK)
+		refuse_reading(parser, result == RIG_TIMESTAMP_WITHOUT_OFFSET ? RIG_REASON_TIME_WITHOUT_OFFSET
+					   : RIG_REASON_BAD_TIME, key);
+	return at;
+}
+
+/* Reads the value of a key of the reading itself. */
+static const char *
+read_member(RigReadingParser *parser, const char *at, const Key *key)
+{
+	RigKeyRole	role;
+
+	if (key->id == RIG_NAMES_NONE)
+		return skip_value(parser, at);
+	role = (RigKeyRole) parser->known.keys[key->id].role;
+	if (role == RIG_KEY_SENSOR)
+		return read_sensor(parser, at, key);
+
+	/* Apart from sensors: "sensors" may well contain one that is called "state". */
+	if ((parser->roles_seen & 1U << role) != 0)
+		refuse_reading(parser, RIG_REASON_DUPLICATE_KEY, key);
+	parser->roles_seen |= 1U << role;
+	switch (role)
+	{
+		case RIG_KEY_MACHINE:
+			return read_machine(parser, at, key);
+		case RIG_KEY_TIMESTAMP:
+			return read_timestamp(parser, at, key);
+		case RIG_KEY_STATE:
+			return read_state(parser, at);
+		default:
+			break;
+	}
+	if (rig_json_is(&parser->json, at, '{'))
+		return read_sensors(parser, at);
+	at = skip_value(parser, at);
+	if (at != NULL && !add_value(parser, key->id, RIG_VALUE_NOT_A_NUMBER, 0))
+		return run_out_of_memory(parser);
+	return at;
+}
+
+static bool
+begin_reading(RigReadingParser *parser, int depth)
+{
+	if (parser->reading_count == parser->reading_capacity)
+	{
+		void	   *grown = rig_array_grow(parser->arena, parser->readings, &parser->reading_capacity,
+										   sizeof(RigReading));
+
+		if (grown == NULL)
+			return false;
+		parser->readings = grown;
+	}
+	memset(&parser->readings[parser->reading_count++], 0, sizeof(RigReading));
+	current_reading(parser)->first_value = parser->value_count;
+	parser->reading_number++;
+	parser->key_count = 0;
+	parser->roles_seen = 0;
+	parser->depth = depth;
+	return true;
+}
+
+/* Decides what only the whole reading can tell. */
+static void
+end_reading(RigReadingParser *parser)
+{
+	RigReading *reading = current_reading(parser);
+
+	if (reading->machine == NULL)
+		refuse_reading(parser, RIG_REASON_MISSING_MACHINE, NULL);
+	if (parser->value_count == reading->first_value && reading->state == NULL)
+		refuse_reading(parser, RIG_REASON_NO_VALUES, NULL);
+	if (reading->reason != RIG_REASON_NONE)
+		parser->value_count = reading->first_value;
+	reading->value_count = parser->value_count - reading->first_value;
+}
+
+/* Reads one reading, the depth-th open container, from its first byte. */
+static const char *
+read_reading(RigReadingParser *parser, const char *at, int depth)
+{
+	bool		more;
+
+	if (!begin_reading(parser, depth))
+		return run_out_of_memory(parser);
+	if (!rig_json_is(&parser->json, at, '{'))
+	{
+		parser->depth--;
+		refuse_reading(parser, RIG_REASON_NOT_A_READING, NULL);
+		return skip_value(parser, at);
+	}
+	at = begin_members(parser, at, &more);
+	while (more)
+	{
+		Key			key;
+
+		at = read_key(parser, at, &key);
+		if (at == NULL)
+			return NULL;
+		at = read_member(parser, at, &key);
+		if (at == NULL)
+			return NULL;
+		at = end_member(parser, at, &more);
+		if (at == NULL)
+			return NULL;
+	}
+	end_reading(parser);
+	return at;
+}
+
+/* Reads an array of readings from its opening bracket. */
+static const char *
+read_array(RigReadingParser *parser, const char *at)
+{
+	at = rig_json_skip_space(&parser->json, at + 1);
+	if (rig_json_is(&parser->json, at, ']'))
+		return at + 1;
+	for (;;)
+	{
+		at = read_reading(parser, at, 2);
+		if (at == NULL)
+			return NULL;
+		at = rig_json_skip_space(&parser->json, at);
+		if (rig_json_is(&parser->json, at, ']'))
+			return at + 1;
+		if (!rig_json_is(&parser->json, at, ','))
+			return rig_json_fail(&parser->json, at);
+		at = rig_json_skip_space(&parser->json, at + 1);
+	}
+}
+
+/* Reads the whole payload; the reason of its refusal stands in parser->json. */
+static void
+read_payload(RigReadingParser *parser, const char *at)
+{
+	RigJson    *json = &parser->json;
+	const char *start;
+	bool		has_readings = true;
+
+	start = at = rig_json_skip_space(json, at);
+	if (rig_json_is(json, at, '{'))
+		at = read_reading(parser, at, 1);
+	else if (rig_json_is(json, at, '['))
+		at = read_array(parser, at);
+	else
+	{
+		has_readings = false;
+		at = rig_json_skip_value(json, at, RIG_PARSER_MAX_DEPTH);
+	}
+	if (at == NULL)
+		return;
+	at = rig_json_skip_space(json, at);
+	if (at < json->end)
+		rig_json_fail(json, at);
+	else if (!has_readings)
+		rig_json_refuse(json, start, RIG_REASON_NOT_A_READING);
+}
+
+/* A raw zero byte is never legal; it is the better explanation wherever it stands. */
+static void
+prefer_nul_byte(RigJson *json, const char *bytes, size_t length)
+{
+	const char *nul = length > 0 ? memchr(bytes, '\0', length) : NULL;
+
+	if (nul != NULL)
+		rig_json_refuse(json, nul, RIG_REASON_NUL_BYTE);
+}
+
+RigStatus
+rig_reading_parser_parse(RigReadingParser *parser, const char *bytes, size_t length, RigPayload *payload)
+{
+	RigJson    *json = &parser->json;
+
+	memset(payload, 0, sizeof(*payload));
+	if (length > INT32_MAX)
+	{
+		payload->reason = RIG_REASON_TOO_LARGE;
+		return RIG_OK;
+	}
+	*json = (RigJson) {bytes + length, bytes, RIG_REASON_NONE};
+	parser->payload_length = length;
+	parser->reading_count = 0;
+	parser->value_count = 0;
+	parser->unescaped_used = 0;
+	parser->out_of_memory = false;
+
+	read_payload(parser, bytes);
+	if (parser->out_of_memory)
+		return RIG_OUT_OF_MEMORY;
+	if (json->reason != RIG_REASON_NONE)
+	{
+		prefer_nul_byte(json, bytes, length);
+		payload->reason = json->reason;
+		payload->error_offset = (size_t) (json->error - bytes);
+		return RIG_OK;
+	}
+	payload->readings = parser->readings;
+	payload->reading_count = parser->reading_count;
+	payload->values = parser->values;
+	return RIG_OK;
+}
