@@ -1,0 +1,132 @@
+// The HTTP API as typed functions. Failures become ApiError, with the fields of the server's problem+json where it sent any.
+
+export interface MachineRow {
+	name: string;
+	label: string | null;
+	state: string | null;
+	ts: string | null;
+	received_at: string | null;
+	latency_ms: number | null;
+	/** Time since ts by the server's clock, when it answered. */
+	age_ms: number | null;
+	readings: number;
+	sensors: number;
+}
+
+export interface SensorRow {
+	name: string;
+	label: string | null;
+	unit: string | null;
+	category: string | null;
+	normal_min: number | null;
+	normal_max: number | null;
+	origin: string;
+	display_order: number | null;
+	value: number | null;
+	ts: string | null;
+}
+
+export interface StatusRow {
+	version: string;
+	ready: boolean;
+	machines: number;
+	sensors: number;
+	readings: number;
+	dead_letters: number;
+	kafka_lag: number | null;
+}
+
+export interface Readiness {
+	ready: boolean;
+	reason: string;
+}
+
+export class ApiError extends Error {
+	constructor(
+		message: string,
+		/** HTTP status; 0 when no answer came at all. */
+		readonly status: number,
+		readonly detail: string,
+		readonly requestId: string,
+	) {
+		super(message);
+		this.name = 'ApiError';
+	}
+}
+
+const TIMEOUT_MS = 10_000;
+
+export async function fetchMachines(): Promise<MachineRow[]> {
+	return (await readJson<{ machines: MachineRow[] }>(await request('/api/v1/machines'))).machines;
+}
+
+export async function fetchMachineSensors(machine: string): Promise<SensorRow[]> {
+	const path = `/api/v1/machines/${encodeURIComponent(machine)}/sensors`;
+	return (await readJson<{ sensors: SensorRow[] }>(await request(path))).sensors;
+}
+
+export async function fetchStatus(): Promise<StatusRow> {
+	const answer = await readJson<StatusRow | StatusRow[]>(await request('/api/v1/status'));
+	const row = Array.isArray(answer) ? answer[0] : answer;
+	if (row === undefined) {
+		throw new ApiError('the server sent no status', 200, '', '');
+	}
+	return row;
+}
+
+/** Asks whether the server can serve data. A 503 is an answer here, not an error. */
+export async function fetchReadiness(): Promise<Readiness> {
+	const response = await request('/readyz');
+	if (response.ok) {
+		return { ready: true, reason: '' };
+	}
+	return { ready: false, reason: reasonOf(await readBody(response)) || `the server answers ${response.status}` };
+}
+
+async function readJson<T>(response: Response): Promise<T> {
+	if (response.ok) {
+		return (await response.json().catch(unreachable)) as T;
+	}
+	const problem = await readBody(response);
+	throw new ApiError(
+		textField(problem, 'title') || `the server answers ${response.status}`,
+		response.status,
+		textField(problem, 'detail'),
+		textField(problem, 'request_id'),
+	);
+}
+
+async function request(path: string): Promise<Response> {
+	return fetch(path, {
+		headers: { accept: 'application/json' },
+		cache: 'no-store',
+		signal: AbortSignal.timeout(TIMEOUT_MS),
+	}).catch(unreachable);
+}
+
+/** No answer, or one that broke off. */
+function unreachable(cause: unknown): never {
+	throw new ApiError('the server cannot be reached', 0, String(cause), '');
+}
+
+/** The JSON body of an error answer, or its text as detail: proxies in between may answer anything. */
+async function readBody(response: Response): Promise<unknown> {
+	const text = await response.text().catch(() => '');
+	try {
+		return JSON.parse(text);
+	} catch {
+		return { detail: text.slice(0, 200) };
+	}
+}
+
+function reasonOf(body: unknown): string {
+	return textField(body, 'reason') || textField(body, 'detail') || textField(body, 'title');
+}
+
+function textField(body: unknown, name: string): string {
+	if (typeof body !== 'object' || body === null) {
+		return '';
+	}
+	const value = (body as Record<string, unknown>)[name];
+	return typeof value === 'string' ? value.trim() : '';
+}

@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { SENSOR_STALE_MS, STALE_MS, Store } from '../src/store.ts';
+
+const start = Date.parse('2026-01-05T12:00:00Z');
+const iso = (ms) => new Date(ms).toISOString();
+
+function machineRow(name, ts, more = {}) {
+	return { name, label: '', state: 'drilling', ts: iso(ts), received_at: iso(ts), latency_ms: 0, age_ms: 0, readings: 1, sensors: 1, ...more };
+}
+
+function sensorRow(name, value, ts, more = {}) {
+	return {
+		name, label: '', unit: 'rpm', category: 'mechanical', normal_min: 60, normal_max: 180, origin: 'builtin',
+		display_order: 1, value, ts: iso(ts), ...more,
+	};
+}
+
+function reading(machine, ts, values, more = {}) {
+	return { machine, state: 'drilling', ts: iso(ts), received_at: iso(ts), latency_ms: 0, readings: 2, values, ...more };
+}
+
+function storeWithMachine() {
+	const store = new Store();
+	store.beginSync();
+	store.applyMachines([machineRow('A', start)], start);
+	store.applySensors('A', [sensorRow('rpm', 100, start)]);
+	return { store, machine: store.machines.get('A') };
+}
+
+const valueOf = (machine, key) => machine.values[machine.column(key)];
+
+test('a newer reading replaces the value, an older one does not', () => {
+	const { store, machine } = storeWithMachine();
+	store.applyReading(reading('A', start + 1000, { rpm: 110 }), start + 1000);
+	assert.equal(valueOf(machine, 'rpm'), 110);
+	store.applyReading(reading('A', start + 500, { rpm: 90 }, { state: 'idle', readings: 3 }), start + 1100);
+	assert.equal(valueOf(machine, 'rpm'), 110);
+	assert.equal(machine.state, 'drilling');
+	assert.equal(machine.ts, start + 1000);
+});
+
+test('an unknown sensor or machine asks for its description', () => {
+	const { store } = storeWithMachine();
+	assert.equal(store.applyReading(reading('A', start + 1, { rpm: 1 }), start), true);
+	assert.equal(store.applyReading(reading('A', start + 2, { rpm: 1, brand_new: 5 }), start), false);
+	assert.equal(store.applyReading(reading('B', start + 2, { rpm: 1 }), start), false);
+	store.applySensors('A', [sensorRow('rpm', 1, start), sensorRow('brand_new', 5, start)]);
+	assert.equal(store.applyReading(reading('A', start + 3, { rpm: 1, brand_new: 6 }), start), true);
+});
+
+test('a value that came before its sensor was listed is not lost', () => {
+	const { store, machine } = storeWithMachine();
+	store.applyReading(reading('A', start + 1000, { rpm: 1, brand_new: 5 }), start + 1000);
+	store.applySensors('A', [sensorRow('rpm', 1, start), sensorRow('brand_new', null, start, { ts: null })]);
+	assert.deepEqual(machine.sensors.map((sensor) => sensor.name), ['brand_new', 'rpm']);
+	store.applySensors('A', [sensorRow('brand_new', 5, start + 1000)]);
+	assert.equal(valueOf(machine, 'brand_new'), 5);
+});
+
+test('more sensors than the first columns hold', () => {
+	const { store, machine } = storeWithMachine();
+	const values = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`s${i}`, i]));
+	store.applyReading(reading('A', start + 1000, values), start + 1000);
+	assert.equal(valueOf(machine, 's299'), 299);
+	assert.equal(valueOf(machine, 'rpm'), 100);
+});
+
+test('data age counts in server time and turns stale', () => {
+	const store = new Store();
+	const viewerIsWrongBy = 3_600_000;
+	store.applyMachines([machineRow('A', start, { age_ms: 2000 })], start + viewerIsWrongBy);
+	const machine = store.machines.get('A');
+	const age = (elapsed) => machine.age(store.clock.now(start + viewerIsWrongBy + elapsed));
+	assert.equal(age(0), 2000);
+	assert.equal(machine.isStale(store.clock.now(start + viewerIsWrongBy)), false);
+	assert.equal(age(STALE_MS), STALE_MS + 2000);
+	assert.equal(machine.isStale(store.clock.now(start + viewerIsWrongBy + STALE_MS)), true);
+});
+
+test('a device clock that runs ahead does not keep data fresh', () => {
+	const { store, machine } = storeWithMachine();
+	const ahead = reading('A', start + 240_000, { rpm: 1 }, { received_at: iso(start + 1000), latency_ms: -239_000 });
+	store.applyReading(ahead, start + 1000);
+	assert.equal(machine.isStale(store.clock.now(start + 1000)), false);
+	assert.equal(machine.isStale(store.clock.now(start + 1000 + STALE_MS + 1)), true);
+	assert.ok(machine.traffic.latency(start + 1000) < 0, 'skew is not clamped');
+});
+
+test('a machine without data is stale', () => {
+	const store = new Store();
+	store.applyMachines([machineRow('A', start, { ts: null, received_at: null, age_ms: null })], start);
+	assert.equal(store.machines.get('A').isStale(start), true);
+});
+
+test('a sensor that went quiet while its machine goes on is stale alone', () => {
+	const { store, machine } = storeWithMachine();
+	const later = start + SENSOR_STALE_MS + 1000;
+	store.applyReading(reading('A', later, { rpm: 100 }), later);
+	const sensor = machine.sensors[0];
+	assert.equal(machine.isSensorStale(sensor), true, 'an unchanged value proves nothing');
+	store.applySensors('A', [sensorRow('rpm', 100, later)]);
+	assert.equal(machine.isSensorStale(machine.sensors[0]), false, 'the list says that it was sent again');
+});
+
+test('a list that an event overtook does not move values back', () => {
+	const { store, machine } = storeWithMachine();
+	store.applyReading(reading('A', start + 2000, { rpm: 120 }), start + 2000);
+	store.applySensors('A', [sensorRow('rpm', 100, start)]);
+	assert.equal(valueOf(machine, 'rpm'), 120);
+});
+
+test('a new connection may move time back and take machines away', () => {
+	const { store, machine } = storeWithMachine();
+	store.beginSync();
+	store.applyReading(reading('C', start, { rpm: 1 }), start);
+	store.applyMachines([machineRow('A', start - 60_000, { state: 'idle' })], start);
+	assert.equal(machine.ts, start - 60_000);
+	assert.equal(machine.state, 'idle');
+	assert.deepEqual([...store.machines.keys()].sort(), ['A', 'C'], 'the stream has shown C meanwhile');
+	store.beginSync();
+	store.applyMachines([], start);
+	assert.equal(store.machines.size, 0);
+});
+
+test('the same sensors again are only readings, another label is a change', () => {
+	const { store } = storeWithMachine();
+	const kinds = [];
+	store.subscribe((change) => kinds.push(change.kind));
+	store.applySensors('A', [sensorRow('rpm', 100, start)]);
+	store.applySensors('A', [sensorRow('rpm', 100, start, { label: 'Rotary speed' })]);
+	assert.deepEqual(kinds, ['readings', 'sensors']);
+});
+
+test('an empty label shows the name', () => {
+	const { machine } = storeWithMachine();
+	assert.equal(machine.label, 'A');
+	assert.equal(machine.sensors[0].label, 'rpm');
+});
