@@ -1,0 +1,75 @@
+CREATE FUNCTION rigalpha.setup() RETURNS text
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	IF pg_encoding_to_char((SELECT encoding FROM pg_database WHERE datname = current_database())) <> 'UTF8' THEN
+		RAISE EXCEPTION 'rigalpha needs a database in UTF8'
+			USING ERRCODE = 'feature_not_supported', HINT = 'Create the database with ENCODING ''UTF8''.';
+	END IF;
+	IF EXISTS (SELECT FROM rigalpha.node) AND NOT rigalpha.node_is_current() THEN
+		RAISE EXCEPTION 'this database was restored or copied from another one'
+			USING ERRCODE = 'RA002', HINT = 'Run SELECT rigalpha.adopt().';
+	END IF;
+	INSERT INTO rigalpha.node (system_identifier, database_oid)
+		VALUES (rigalpha.system_identifier(), rigalpha.database_oid()) ON CONFLICT DO NOTHING;
+	INSERT INTO rigalpha.sensors (id, name, label, unit, category, normal_min, normal_max, origin)
+		SELECT b.ordinal, b.name, b.label, b.unit, b.category, b.normal_min, b.normal_max, 'builtin'
+		FROM rigalpha.builtin_sensors() b
+		WHERE NOT EXISTS (SELECT FROM rigalpha.sensors)
+		ORDER BY b.ordinal;
+	PERFORM setval('rigalpha.sensors_id_seq', greatest((SELECT max(id) FROM rigalpha.sensors), 1000));
+	PERFORM rigalpha.maintenance_tick();
+	RETURN 'ready';
+END
+$$;
+COMMENT ON FUNCTION rigalpha.setup() IS 'Makes a new installation ready: node row, built-in sensors, first partitions; may be repeated';
+
+CREATE FUNCTION rigalpha.adopt() RETURNS integer
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	new_epoch integer;
+BEGIN
+	SELECT epoch INTO new_epoch FROM rigalpha.node FOR UPDATE;
+	IF new_epoch IS NULL THEN
+		RAISE EXCEPTION 'rigalpha is not set up in this database'
+			USING ERRCODE = 'RA001', HINT = 'Run SELECT rigalpha.setup().';
+	END IF;
+	IF NOT rigalpha.node_is_current() THEN
+		UPDATE rigalpha.node SET system_identifier = rigalpha.system_identifier(), database_oid = rigalpha.database_oid(),
+			epoch = epoch + 1, adopted_at = now()
+			RETURNING epoch INTO new_epoch;
+		DELETE FROM rigalpha.kafka_workers;
+		PERFORM rigalpha.maintenance_tick();
+	END IF;
+	RETURN new_epoch;
+END
+$$;
+COMMENT ON FUNCTION rigalpha.adopt() IS 'Accepts a restored, copied or upgraded database as this node; returns its epoch';
+
+CREATE FUNCTION rigalpha.status(OUT version text, OUT ready boolean, OUT reason text, OUT epoch integer, OUT machines integer,
+	OUT sensors integer, OUT readings bigint, OUT newest_ts timestamptz, OUT dead_letters bigint, OUT kafka_sources integer,
+	OUT kafka_running integer, OUT kafka_lag bigint, OUT kafka_rate float8, OUT kafka_gaps bigint)
+	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT (SELECT extversion FROM pg_extension WHERE extname = 'rigalpha'),
+		rigalpha.node_is_current(),
+		CASE WHEN rigalpha.node_is_current() THEN NULL
+			WHEN EXISTS (SELECT FROM rigalpha.node) THEN 'restored or copied from another database; run SELECT rigalpha.adopt()'
+			ELSE 'not set up; run SELECT rigalpha.setup()' END,
+		(SELECT n.epoch FROM rigalpha.node n),
+		(SELECT count(*)::integer FROM rigalpha.machines),
+		(SELECT count(DISTINCT ms.sensor_id)::integer FROM rigalpha.machine_sensors ms),
+		(SELECT coalesce(sum(st.readings), 0)::bigint FROM rigalpha.machine_state st),
+		(SELECT max(st.ts) FROM rigalpha.machine_state st),
+		(SELECT count(*) FROM rigalpha.dead_letters d WHERE d.replayed_at IS NULL),
+		(SELECT count(*)::integer FROM rigalpha.kafka_sources),
+		(SELECT count(*)::integer FROM rigalpha.kafka_status k WHERE k.state = 'running'),
+		(SELECT sum(k.lag)::bigint FROM rigalpha.kafka_status k),
+		(SELECT sum(k.rate) FROM rigalpha.kafka_status k),
+		(SELECT count(*) FROM rigalpha.kafka_gaps)
+	$$;
+COMMENT ON FUNCTION rigalpha.status() IS 'One-row summary of the installation';

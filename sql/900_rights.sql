@@ -1,0 +1,50 @@
+-- Everything belongs to rigalpha_owner, who cannot log in; functions are closed to the public
+-- and then opened to the role that needs them.
+DO $$
+DECLARE
+	member record;
+BEGIN
+	FOR member IN
+		SELECT d.classid, d.objid, c.relkind, c.oid::regclass AS relation, p.oid::regprocedure AS routine
+		FROM pg_catalog.pg_depend d
+		LEFT JOIN pg_catalog.pg_class c ON d.classid = 'pg_catalog.pg_class'::regclass AND c.oid = d.objid
+		LEFT JOIN pg_catalog.pg_proc p ON d.classid = 'pg_catalog.pg_proc'::regclass AND p.oid = d.objid
+		WHERE d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.deptype = 'e'
+			AND d.refobjid = (SELECT oid FROM pg_catalog.pg_extension WHERE extname = 'rigalpha')
+		ORDER BY d.objid
+	LOOP
+		IF member.relkind IN ('r', 'p') THEN
+			EXECUTE pg_catalog.format('ALTER TABLE %s OWNER TO rigalpha_owner', member.relation);
+		ELSIF member.relkind = 'v' THEN
+			EXECUTE pg_catalog.format('ALTER VIEW %s OWNER TO rigalpha_owner', member.relation);
+		ELSIF member.routine IS NOT NULL THEN
+			EXECUTE pg_catalog.format('ALTER FUNCTION %s OWNER TO rigalpha_owner', member.routine);
+			EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', member.routine);
+		END IF;
+	END LOOP;
+END
+$$;
+
+GRANT EXECUTE ON FUNCTION rigalpha.ingest TO rigalpha_ingest, rigalpha_admin;
+GRANT EXECUTE ON FUNCTION rigalpha.worker_abi, rigalpha.worker_sources, rigalpha.worker_claim, rigalpha.worker_ingest,
+	rigalpha.worker_reject, rigalpha.worker_gap, rigalpha.worker_report, rigalpha.maintenance_tick TO rigalpha_worker;
+
+GRANT SELECT ON ALL TABLES IN SCHEMA rigalpha_api TO rigalpha_viewer;
+GRANT EXECUTE ON FUNCTION rigalpha_api.readings TO rigalpha_viewer;
+GRANT SELECT ON rigalpha.machines, rigalpha.sensors, rigalpha.sensor_aliases, rigalpha.machine_sensors, rigalpha.readings,
+	rigalpha.reading_values, rigalpha.machine_state, rigalpha.sensor_state, rigalpha.thresholds, rigalpha.effective_thresholds,
+	rigalpha.kafka_status, rigalpha.kafka_gaps TO rigalpha_viewer;
+GRANT EXECUTE ON FUNCTION rigalpha.status, rigalpha.value, rigalpha.state_name, rigalpha.state_codes, rigalpha.flag_names,
+	rigalpha.builtin_sensors, rigalpha.node_is_current, rigalpha.system_identifier, rigalpha.database_oid TO rigalpha_viewer;
+
+GRANT SELECT ON rigalpha.dead_letters, rigalpha.simulator_control TO rigalpha_operator;
+GRANT SELECT ON rigalpha.node, rigalpha.kafka_sources, rigalpha.kafka_offsets, rigalpha.kafka_workers TO rigalpha_admin;
+GRANT INSERT, UPDATE (name, label, sensor_quota) ON rigalpha.machines TO rigalpha_admin;
+GRANT INSERT, UPDATE, DELETE ON rigalpha.sensors, rigalpha.sensor_aliases, rigalpha.thresholds, rigalpha.kafka_sources TO rigalpha_admin;
+GRANT UPDATE (display_order) ON rigalpha.machine_sensors TO rigalpha_admin;
+GRANT INSERT, UPDATE, DELETE ON rigalpha.simulator_control TO rigalpha_admin;
+GRANT USAGE ON SEQUENCE rigalpha.machines_id_seq, rigalpha.sensors_id_seq, rigalpha.thresholds_id_seq,
+	rigalpha.kafka_sources_id_seq TO rigalpha_admin;
+GRANT EXECUTE ON FUNCTION rigalpha.setup, rigalpha.adopt, rigalpha.set_threshold, rigalpha.create_kafka_source,
+	rigalpha.set_source_paused, rigalpha.pause_source, rigalpha.resume_source, rigalpha.drop_source,
+	rigalpha.replay_dead_letters, rigalpha.ensure_partitions TO rigalpha_admin;

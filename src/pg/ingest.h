@@ -1,0 +1,192 @@
+/*
+ * One call of ingest(), from payloads to rows. The stages, each in its own file:
+ *
+ *   ingest.c           ingest(): order of the stages, the result
+ *   ingest_kafka.c     worker_ingest(): the same between fence and positions of a Kafka source
+ *   ingest_arguments.c arguments of both
+ *   ingest_parse.c     payload -> IngestReading, discovery of new names
+ *   ingest_store.c     readings of one instant -> row; insert, merge, duplicate or conflict
+ *   ingest_leaf.c      rows -> one partition
+ *   ingest_state.c     latest state per machine
+ *   ingest_refuse.c    refusals -> dead letters and the errors of the result
+ *
+ * Everything is allocated in the context that is current at the call and goes with it.
+ */
+#ifndef RIG_INGEST_H
+#define RIG_INGEST_H
+
+#include "access/attnum.h"
+#include "datatype/timestamp.h"
+#include "fmgr.h"
+#include "utils/relcache.h"
+
+#include "catalog.h"
+
+/* Bits of readings.flags; flag_names() in SQL names them. */
+#define RIG_FLAG_VALUE_REFUSED	1
+#define RIG_FLAG_LATE			2
+#define RIG_FLAG_MERGED			4
+#define RIG_FLAG_NO_DEVICE_TIME	8
+#define RIG_FLAG_STATE_UNKNOWN	16
+#define RIG_FLAG_OVER_QUOTA		32
+
+/* Columns of readings; the leaves are made LIKE the parent, so they have the same order. */
+enum
+{
+	RIG_READINGS_MACHINE_ID = 1,
+	RIG_READINGS_MODEL_VERSION,
+	RIG_READINGS_TS,
+	RIG_READINGS_RECEIVED_AT,
+	RIG_READINGS_STATE,
+	RIG_READINGS_FLAGS,
+	RIG_READINGS_RISK,
+	RIG_READINGS_SCORE_Z,
+	RIG_READINGS_SCORE_PCA,
+	RIG_READINGS_SCORE_FOREST,
+	RIG_READINGS_SCORE_LSTM,
+	RIG_READINGS_SENSOR_VALUES,
+	RIG_READINGS_COLUMNS = RIG_READINGS_SENSOR_VALUES
+};
+
+/*
+ * The sensor values of a machine at one instant, by position from 0; NaN = absent, which
+ * no stored value can be.
+ */
+typedef struct IngestValues
+{
+	int32		width;
+	int32		present;		/* values that are not NaN */
+	int16		state;
+	int16		flags;
+	float8	   *values;
+} IngestValues;
+
+typedef enum IngestOutcome
+{
+	INGEST_ACCEPTED,
+	INGEST_MERGED,
+	INGEST_DUPLICATE,
+	INGEST_CONFLICT
+} IngestOutcome;
+
+typedef struct IngestReading
+{
+	int32		payload;
+	int32		index;			/* within the payload */
+	int32		machine_id;
+	int32		day;			/* UTC days since 2000-01-01 */
+	TimestampTz ts;
+	IngestValues content;
+	IngestOutcome outcome;
+	int16		conflict_position;	/* sensor that differs; 0 = the state */
+} IngestReading;
+
+/* Readings of one machine and instant, and what the table shall hold for them. */
+typedef struct IngestRow
+{
+	IngestReading **readings;	/* in order of arrival */
+	int32		reading_count;
+	bool		stored;			/* the table has a row already */
+	bool		changes_stored; /* and it must be completed */
+	IngestValues content;
+} IngestRow;
+
+/* Readings of one payload by outcome, in the order of ingest().verdicts. */
+typedef struct IngestCounts
+{
+	int32		accepted;
+	int32		merged;
+	int32		duplicates;
+	int32		rejected;
+} IngestCounts;
+
+typedef struct IngestRefusal
+{
+	int32		payload;
+	int32		reading;		/* -1 = the payload as a whole */
+	RigReason	reason;
+	bool		dead_letter;	/* false = a value became NULL, nothing else */
+	bool		reading_refused;	/* false = the rest of the reading is kept */
+	char	   *machine;		/* NULL where it is not known */
+	char	   *field;
+	char	   *detail;
+	int64		dead_letter_id;
+} IngestRefusal;
+
+typedef struct IngestBatch
+{
+	/* what was asked */
+	int32		payload_count;
+	struct varlena **payloads;	/* detoasted; NULL or empty = skipped */
+	const char *source;
+	TimestampTz *message_times; /* DT_NOBEGIN = none; NULL = none at all */
+	int32	   *partitions;		/* NULL = not from Kafka */
+	int64	   *offsets;
+	bool		atomic;
+
+	/* what was found */
+	TimestampTz received_at;
+	RigCatalog *catalog;
+	int32		timeless_count; /* readings that took their time from received_at */
+	int32		reading_count;
+	int32		reading_capacity;
+	IngestReading *readings;
+	int32		row_count;
+	IngestRow  *rows;			/* by day, machine and time */
+	int32		refusal_count;
+	int32		refusal_capacity;
+	IngestRefusal *refusals;
+	bool		discovered;		/* machines or sensors appeared */
+	IngestCounts *counts;		/* per payload */
+} IngestBatch;
+
+/* Takes the arguments at these numbers; the payloads first. */
+extern void rig_ingest_take_payloads(IngestBatch *batch, FunctionCallInfo fcinfo, int argument);
+extern void rig_ingest_take_times(IngestBatch *batch, FunctionCallInfo fcinfo, int argument);
+extern void rig_ingest_take_positions(IngestBatch *batch, FunctionCallInfo fcinfo, int partitions_argument,
+									  int offsets_argument);
+extern void rig_ingest_refuse_unsupported(FunctionCallInfo fcinfo, int32 count);
+
+/*
+ * The whole way of a batch in the caller's transaction: stores what is good, writes dead
+ * letters for the rest, and notifies. An error means that nothing was stored.
+ */
+extern void rig_ingest_run(IngestBatch *batch);
+extern IngestCounts rig_ingest_total(const IngestBatch *batch);
+
+/* A row of at most six columns without nulls, of the type that the function returns. */
+extern Datum rig_ingest_make_result(FunctionCallInfo fcinfo, Datum *values);
+
+/* Parses all payloads, discovers what is new, and leaves readings and refusals. */
+extern void rig_ingest_parse(IngestBatch *batch);
+
+/* Stores the readings and sets their outcome; conflicts become refusals. */
+extern void rig_ingest_store(IngestBatch *batch);
+
+/* Stores the rows first .. last - 1, all of one day. */
+extern void rig_ingest_store_leaf(IngestBatch *batch, int32 first, int32 last);
+
+/*
+ * Decides what the table shall hold for the readings of the row, and their outcomes, given
+ * what it holds already (NULL = nothing).
+ */
+extern void rig_ingest_combine(IngestRow *row, const IngestValues *stored);
+
+/* Moves the latest state of every machine that got a row. */
+extern void rig_ingest_update_state(IngestBatch *batch);
+
+/* Notes a refusal; field and detail may be NULL, texts are copied. */
+extern IngestRefusal *rig_ingest_refuse(IngestBatch *batch, int32 payload, int32 reading, RigReason reason,
+										const char *detail);
+
+/* Writes the dead letters of all refusals. */
+extern void rig_ingest_write_dead_letters(IngestBatch *batch);
+
+/* The refusals as the jsonb array of ingest().errors. */
+extern Datum rig_ingest_errors(IngestBatch *batch);
+
+/* Conversion between stored arrays and dense values. */
+extern Datum rig_values_to_array(const IngestValues *content);
+extern void rig_values_from_array(IngestValues *content, Datum array);
+
+#endif

@@ -1,0 +1,348 @@
+#include "postgres.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "ingest.h"
+#include "settings.h"
+#include "state_words.h"
+
+#define UNIX_EPOCH_OFFSET ((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
+
+/* Names that no machine of the catalog has yet, as pairs for discover(). */
+typedef struct Discovery
+{
+	int32		count;
+	int32		capacity;
+	Datum	   *machines;
+	Datum	   *sensors;
+	bool	   *sensor_nulls;
+} Discovery;
+
+static void
+want(Discovery *discovery, const RigReading *reading, const char *sensor, int32 length)
+{
+	if (discovery->count == discovery->capacity)
+	{
+		discovery->capacity = Max(64, discovery->capacity * 2);
+		if (discovery->machines == NULL)
+		{
+			discovery->machines = palloc(discovery->capacity * sizeof(Datum));
+			discovery->sensors = palloc(discovery->capacity * sizeof(Datum));
+			discovery->sensor_nulls = palloc(discovery->capacity * sizeof(bool));
+		}
+		else
+		{
+			discovery->machines = repalloc(discovery->machines, discovery->capacity * sizeof(Datum));
+			discovery->sensors = repalloc(discovery->sensors, discovery->capacity * sizeof(Datum));
+			discovery->sensor_nulls = repalloc(discovery->sensor_nulls, discovery->capacity * sizeof(bool));
+		}
+	}
+	discovery->machines[discovery->count] =
+		PointerGetDatum(cstring_to_text_with_len(reading->machine, reading->machine_length));
+	discovery->sensors[discovery->count] =
+		sensor == NULL ? (Datum) 0 : PointerGetDatum(cstring_to_text_with_len(sensor, length));
+	discovery->sensor_nulls[discovery->count] = sensor == NULL;
+	discovery->count++;
+}
+
+/*
+ * Time of a reading: its own, else the message's, else that of receipt. The two substitutes
+ * are spread by microseconds, because readings without a clock must not collide; the spread
+ * of a message time comes from its offset, so that a repeated delivery gives the same time.
+ */
+static TimestampTz
+reading_time(IngestBatch *batch, int32 payload, const RigReading *reading)
+{
+	if (reading->has_time)
+		return reading->time_us - UNIX_EPOCH_OFFSET;
+	if (batch->message_times != NULL && batch->message_times[payload] != DT_NOBEGIN)
+		return batch->message_times[payload] + (batch->offsets != NULL ? batch->offsets[payload] % 1000 : 0);
+	return batch->received_at + batch->timeless_count++;
+}
+
+static RigReason
+check_time(IngestBatch *batch, TimestampTz ts)
+{
+	if (ts > batch->received_at + rig_future_tolerance * USECS_PER_SEC)
+		return RIG_REASON_FUTURE_TIME;
+	if (ts < batch->received_at - rig_retention_days * USECS_PER_DAY)
+		return RIG_REASON_TOO_OLD;
+	return RIG_REASON_NONE;
+}
+
+static IngestRefusal *
+refuse_reading(IngestBatch *batch, int32 payload, int32 index, const RigReading *reading, RigReason reason,
+			   const char *detail)
+{
+	IngestRefusal *refusal = rig_ingest_refuse(batch, payload, index, reason, detail);
+
+	if (reading->machine != NULL && reading->reason != RIG_REASON_BAD_MACHINE_NAME)
+		refusal->machine = pnstrdup(reading->machine, reading->machine_length);
+	if (reading->field != NULL && reason == reading->reason)
+		refusal->field = pnstrdup(reading->field, reading->field_length);
+	return refusal;
+}
+
+/* Notes a value that is stored as NULL although its sensor is known. */
+static void
+refuse_value(IngestBatch *batch, int32 payload, int32 index, const RigValue *value)
+{
+	int32		length;
+	const char *name = rig_names_text(batch->catalog->sensor_names, value->name, &length);
+	IngestRefusal *refusal = rig_ingest_refuse(batch, payload, index,
+											   value->kind == RIG_VALUE_OUT_OF_RANGE ? RIG_REASON_OUT_OF_RANGE : RIG_REASON_NOT_A_NUMBER,
+											   "value stored as null");
+
+	refusal->dead_letter = false;
+	refusal->reading_refused = false;
+	refusal->field = pnstrdup(name, length);
+}
+
+/* Adds the names of a reading that the catalog lacks to the discovery; true if there are any. */
+static bool
+want_unknown(Discovery *discovery, RigCatalog *catalog, const RigMachine *machine, const RigReading *reading,
+			 const RigValue *values)
+{
+	int32		before = discovery->count;
+
+	if (machine == NULL)
+		want(discovery, reading, NULL, 0);
+	for (int32 i = 0; i < reading->value_count; i++)
+	{
+		int32		length;
+		const char *name;
+
+		if (values[i].kind != RIG_VALUE_NUMBER || (machine != NULL && rig_machine_position(machine, values[i].name) != 0))
+			continue;
+		name = rig_names_text(catalog->sensor_names, values[i].name, &length);
+		want(discovery, reading, name, length);
+	}
+	return discovery->count > before;
+}
+
+static IngestReading *
+add_reading(IngestBatch *batch)
+{
+	if (batch->reading_count == batch->reading_capacity)
+	{
+		batch->reading_capacity *= 2;
+		batch->readings = repalloc_huge(batch->readings, batch->reading_capacity * sizeof(IngestReading));
+	}
+	return &batch->readings[batch->reading_count++];
+}
+
+/* Puts the values of a known machine into their positions. Returns how many are over the quota. */
+static int32
+place_values(IngestBatch *batch, IngestReading *target, RigMachine *machine, const RigReading *reading,
+			 const RigValue *values)
+{
+	IngestValues *content = &target->content;
+	int32		surplus = 0;
+
+	content->width = machine->width;
+	content->values = palloc(Max(content->width, 1) * sizeof(float8));
+	for (int32 i = 0; i < content->width; i++)
+		content->values[i] = NAN;
+	for (int32 i = 0; i < reading->value_count; i++)
+	{
+		int16		position = rig_machine_position(machine, values[i].name);
+
+		if (position <= 0)
+		{
+			if (values[i].kind != RIG_VALUE_NUMBER)
+				continue;
+			surplus++;
+			if (position == 0)
+				rig_catalog_refuse_name(batch->catalog, machine, values[i].name);
+		}
+		else if (values[i].kind != RIG_VALUE_NUMBER)
+		{
+			content->flags |= RIG_FLAG_VALUE_REFUSED;
+			refuse_value(batch, target->payload, target->index, &values[i]);
+		}
+		else
+		{
+			/* An alias and its sensor may stand in one message; the first one counts. */
+			if (isnan(content->values[position - 1]))
+			{
+				content->values[position - 1] = values[i].number;
+				content->present++;
+			}
+		}
+	}
+	return surplus;
+}
+
+static void
+set_state(IngestValues *content, const RigReading *reading)
+{
+	content->state = RIG_STATE_UNKNOWN;
+	if (reading->state == NULL)
+		return;
+	content->state = rig_state_code(reading->state, reading->state_length);
+	if (content->state == RIG_STATE_UNKNOWN)
+		content->flags |= RIG_FLAG_STATE_UNKNOWN;
+}
+
+/* Takes a reading of a machine that the catalog has. */
+static void
+take_reading(IngestBatch *batch, int32 payload, int32 index, TimestampTz ts, RigMachine *machine,
+			 const RigReading *reading, const RigValue *values)
+{
+	IngestReading *target = add_reading(batch);
+	IngestRefusal *refusal;
+	int32		surplus;
+
+	memset(target, 0, sizeof(*target));
+	target->payload = payload;
+	target->index = index;
+	target->machine_id = machine->id;
+	target->ts = ts;
+	target->day = ts >= 0 ? ts / USECS_PER_DAY : (ts + 1) / USECS_PER_DAY - 1;
+	set_state(&target->content, reading);
+	if (!reading->has_time)
+		target->content.flags |= RIG_FLAG_NO_DEVICE_TIME;
+	if (ts < machine->newest)
+		target->content.flags |= RIG_FLAG_LATE;
+	surplus = place_values(batch, target, machine, reading, values);
+	if (surplus == 0)
+		return;
+
+	/* The known values are kept; a replay with a larger quota merges the others. */
+	refusal = refuse_reading(batch, payload, index, reading, RIG_REASON_SENSOR_QUOTA,
+							 psprintf("%d values of sensors beyond the quota of the machine were not stored", surplus));
+	target->content.flags |= RIG_FLAG_OVER_QUOTA;
+	if (target->content.present == 0 && reading->state == NULL)
+		batch->reading_count--;
+	else
+		refusal->reading_refused = false;
+}
+
+/*
+ * Takes the readings of one payload. With a discovery, a payload with names that are not
+ * known is left for the second round, whole; returns false for it. Without one, what is still
+ * unknown is over a quota.
+ */
+static bool
+take_payload(IngestBatch *batch, int32 payload, const RigPayload *parsed, Discovery *discovery)
+{
+	int32		readings_before = batch->reading_count;
+	int32		refusals_before = batch->refusal_count;
+	int32		timeless_before = batch->timeless_count;
+	bool		incomplete = false;
+
+	for (int32 i = 0; i < parsed->reading_count; i++)
+	{
+		const RigReading *reading = &parsed->readings[i];
+		const RigValue *values = parsed->values + reading->first_value;
+		RigReason	reason = reading->reason;
+		TimestampTz ts = 0;
+		RigMachine *machine;
+
+		if (reason == RIG_REASON_NONE)
+		{
+			ts = reading_time(batch, payload, reading);
+			reason = check_time(batch, ts);
+		}
+		if (reason != RIG_REASON_NONE)
+		{
+			refuse_reading(batch, payload, i, reading, reason, NULL);
+			continue;
+		}
+		machine = rig_catalog_machine_by_name(batch->catalog, reading->machine, reading->machine_length);
+		if (discovery != NULL && want_unknown(discovery, batch->catalog, machine, reading, values))
+			incomplete = true;
+		else if (machine == NULL)
+			refuse_reading(batch, payload, i, reading, RIG_REASON_MACHINE_QUOTA, NULL);
+		else if (!incomplete)
+			take_reading(batch, payload, i, ts, machine, reading, values);
+	}
+	if (incomplete)
+	{
+		batch->reading_count = readings_before;
+		batch->refusal_count = refusals_before;
+		batch->timeless_count = timeless_before;
+	}
+	return !incomplete;
+}
+
+/* Parses one payload; false if it must be taken again after the discovery. */
+static bool
+parse_payload(IngestBatch *batch, int32 payload, Discovery *discovery)
+{
+	struct varlena *bytes = batch->payloads[payload];
+	size_t		length = bytes == NULL ? 0 : VARSIZE_ANY_EXHDR(bytes);
+	RigPayload	parsed;
+
+	if (length == 0)
+		return true;
+	if (length > (size_t) rig_max_payload)
+	{
+		rig_ingest_refuse(batch, payload, -1, RIG_REASON_TOO_LARGE,
+						  psprintf("%zu bytes, the limit is %d", length, rig_max_payload));
+		return true;
+	}
+	if (rig_reading_parser_parse(batch->catalog->parser, VARDATA_ANY(bytes), length, &parsed) != RIG_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	if (parsed.reason != RIG_REASON_NONE)
+	{
+		rig_ingest_refuse(batch, payload, -1, parsed.reason, psprintf("at byte %zu", parsed.error_offset));
+		return true;
+	}
+	return take_payload(batch, payload, &parsed, discovery);
+}
+
+/* Makes what was not known and loads the catalog that has it. */
+static void
+discover(IngestBatch *batch, Discovery *discovery)
+{
+	int			dims[1] = {discovery->count};
+	int			lower_bounds[1] = {1};
+	Oid			types[4] = {TEXTARRAYOID, TEXTARRAYOID, INT4OID, INT4OID};
+	Datum		arguments[4];
+
+	arguments[0] = PointerGetDatum(construct_array(discovery->machines, discovery->count, TEXTOID, -1, false, TYPALIGN_INT));
+	arguments[1] = PointerGetDatum(construct_md_array(discovery->sensors, discovery->sensor_nulls, 1, dims, lower_bounds,
+													  TEXTOID, -1, false, TYPALIGN_INT));
+	arguments[2] = Int32GetDatum(rig_sensor_quota);
+	arguments[3] = Int32GetDatum(rig_machine_quota);
+	SPI_connect();
+	if (SPI_execute_with_args("SELECT rigalpha.discover($1, $2, $3, $4)", 4, types, arguments, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "discovery failed");
+	SPI_finish();
+	batch->catalog = rig_catalog_get();
+	batch->discovered = true;
+}
+
+void
+rig_ingest_parse(IngestBatch *batch)
+{
+	Discovery	discovery = {0};
+	int32	   *again = palloc(Max(batch->payload_count, 1) * sizeof(int32));
+	int32		again_count = 0;
+
+	batch->reading_capacity = Max(batch->payload_count, 16);
+	batch->readings = palloc(batch->reading_capacity * sizeof(IngestReading));
+	for (int32 i = 0; i < batch->payload_count; i++)
+	{
+		if (!parse_payload(batch, i, &discovery))
+			again[again_count++] = i;
+		if (i % 1000 == 999)
+			CHECK_FOR_INTERRUPTS();
+	}
+	if (again_count == 0)
+		return;
+
+	discover(batch, &discovery);
+	for (int32 i = 0; i < again_count; i++)
+		parse_payload(batch, again[i], NULL);
+}

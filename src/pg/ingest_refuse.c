@@ -1,0 +1,134 @@
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/jsonb.h"
+#include "utils/timestamp.h"
+
+#include "ingest.h"
+#include "settings.h"
+
+IngestRefusal *
+rig_ingest_refuse(IngestBatch *batch, int32 payload, int32 reading, RigReason reason, const char *detail)
+{
+	IngestRefusal *refusal;
+
+	if (batch->refusals == NULL)
+	{
+		batch->refusal_capacity = 64;
+		batch->refusals = palloc(batch->refusal_capacity * sizeof(IngestRefusal));
+	}
+	if (batch->refusal_count == batch->refusal_capacity)
+	{
+		batch->refusal_capacity *= 2;
+		batch->refusals = repalloc_huge(batch->refusals, batch->refusal_capacity * sizeof(IngestRefusal));
+	}
+	refusal = &batch->refusals[batch->refusal_count++];
+	memset(refusal, 0, sizeof(*refusal));
+	refusal->payload = payload;
+	refusal->reading = reading;
+	refusal->reason = reason;
+	refusal->dead_letter = true;
+	refusal->reading_refused = true;
+	refusal->detail = detail == NULL ? NULL : pstrdup(detail);
+	return refusal;
+}
+
+static void
+set_text(Datum *value, char *null, const char *text)
+{
+	*null = text == NULL ? 'n' : ' ';
+	*value = text == NULL ? (Datum) 0 : CStringGetTextDatum(text);
+}
+
+static void
+write_dead_letter(IngestBatch *batch, IngestRefusal *refusal)
+{
+	Oid			types[12] = {TIMESTAMPTZOID, TEXTOID, INT4OID, INT8OID, TIMESTAMPTZOID, INT4OID, TEXTOID, TEXTOID,
+	TEXTOID, TEXTOID, BYTEAOID, INT4OID};
+	Datum		values[12] = {0};
+	char		nulls[12];
+	int32		payload = refusal->payload;
+	bool		isnull;
+
+	memset(nulls, ' ', sizeof(nulls));
+	values[0] = TimestampTzGetDatum(batch->received_at);
+	set_text(&values[1], &nulls[1], batch->source);
+	if (batch->partitions != NULL && batch->offsets != NULL)
+	{
+		values[2] = Int32GetDatum(batch->partitions[payload]);
+		values[3] = Int64GetDatum(batch->offsets[payload]);
+	}
+	else
+		nulls[2] = nulls[3] = 'n';
+	if (batch->message_times != NULL && batch->message_times[payload] != DT_NOBEGIN)
+		values[4] = TimestampTzGetDatum(batch->message_times[payload]);
+	else
+		nulls[4] = 'n';
+	values[5] = Int32GetDatum(refusal->reading);
+	set_text(&values[6], &nulls[6], refusal->machine);
+	set_text(&values[7], &nulls[7], refusal->field);
+	set_text(&values[8], &nulls[8], rig_reason_code(refusal->reason));
+	set_text(&values[9], &nulls[9], refusal->detail);
+	values[10] = PointerGetDatum(batch->payloads[payload]);
+	values[11] = Int32GetDatum(rig_max_payload);
+	if (SPI_execute_with_args("SELECT rigalpha.add_dead_letter($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+							  12, types, values, nulls, false, 1) != SPI_OK_SELECT)
+		elog(ERROR, "add_dead_letter failed");
+	refusal->dead_letter_id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+}
+
+void
+rig_ingest_write_dead_letters(IngestBatch *batch)
+{
+	SPI_connect();
+	for (int32 i = 0; i < batch->refusal_count; i++)
+	{
+		if (batch->refusals[i].dead_letter)
+			write_dead_letter(batch, &batch->refusals[i]);
+		SPI_freetuptable(SPI_tuptable);
+		CHECK_FOR_INTERRUPTS();
+	}
+	SPI_finish();
+}
+
+static void
+append_text(StringInfo out, const char *key, const char *text)
+{
+	appendStringInfo(out, ",\"%s\":", key);
+	if (text == NULL)
+		appendStringInfoString(out, "null");
+	else
+		escape_json(out, text);
+}
+
+Datum
+rig_ingest_errors(IngestBatch *batch)
+{
+	StringInfoData out;
+
+	initStringInfo(&out);
+	appendStringInfoChar(&out, '[');
+	for (int32 i = 0; i < batch->refusal_count; i++)
+	{
+		const IngestRefusal *refusal = &batch->refusals[i];
+
+		if (i > 0)
+			appendStringInfoChar(&out, ',');
+		appendStringInfo(&out, "{\"payload\":%d,\"reading\":%d", refusal->payload, refusal->reading);
+		append_text(&out, "machine", refusal->machine);
+		append_text(&out, "field", refusal->field);
+		append_text(&out, "reason", rig_reason_code(refusal->reason));
+		append_text(&out, "detail", refusal->detail);
+		if (refusal->dead_letter_id > 0)
+			appendStringInfo(&out, ",\"dead_letter_id\":" INT64_FORMAT "}", refusal->dead_letter_id);
+		else
+			appendStringInfoString(&out, ",\"dead_letter_id\":null}");
+	}
+	appendStringInfoChar(&out, ']');
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(out.data));
+}

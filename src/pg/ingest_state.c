@@ -1,0 +1,301 @@
+/*
+ * Latest state per machine, by device time: a reading moves only what it is newer for, so
+ * late and shuffled data end in the same state as ordered data.
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/genam.h"
+#include "access/heapam.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "ingest.h"
+#include "pg_compat.h"
+
+/* Columns of machine_state. */
+enum
+{
+	STATE_MACHINE_ID = 1,
+	STATE_TS,
+	STATE_RECEIVED_AT,
+	STATE_STATE,
+	STATE_FLAGS,
+	STATE_READINGS,
+	STATE_SENSOR_VALUES,
+	STATE_SENSOR_TIMES,
+	STATE_COLUMNS = STATE_SENSOR_TIMES
+};
+
+/* The state of one machine in memory; times[p] is DT_NOBEGIN where values[p] is NaN. */
+typedef struct MachineState
+{
+	int32		width;
+	float8	   *values;
+	TimestampTz *times;
+	TimestampTz ts;
+	TimestampTz received_at;
+	int16		state;
+	int16		flags;
+	int64		readings;
+} MachineState;
+
+typedef struct StateWriter
+{
+	Relation	table;
+	Relation	key;
+	EState	   *estate;
+	ResultRelInfo *result_relation;
+	TupleTableSlot *found;
+	TupleTableSlot *locked;
+	TupleTableSlot *changed;
+} StateWriter;
+
+static int
+compare_rows(const void *a, const void *b)
+{
+	const IngestReading *x = (*(IngestRow *const *) a)->readings[0];
+	const IngestReading *y = (*(IngestRow *const *) b)->readings[0];
+
+	if (x->machine_id != y->machine_id)
+		return x->machine_id < y->machine_id ? -1 : 1;
+	return x->ts < y->ts ? -1 : x->ts > y->ts;
+}
+
+/* Locks the row of a machine in its last version; waits for whoever holds it. */
+static void
+lock_state(StateWriter *writer, int32 machine_id)
+{
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	IndexScanDesc scan = rig_index_beginscan(writer->table, writer->key, snapshot, 1);
+	ScanKeyData key;
+	TM_FailureData failure;
+	TM_Result	result = TM_Deleted;
+
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(machine_id));
+	index_rescan(scan, &key, 1, NULL, 0);
+	if (index_getnext_slot(scan, ForwardScanDirection, writer->found))
+		result = table_tuple_lock(writer->table, &writer->found->tts_tid, snapshot, writer->locked,
+								  GetCurrentCommandId(false), LockTupleNoKeyExclusive, LockWaitBlock,
+								  TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure);
+	index_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	if (result != TM_Ok)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not lock the state of machine %d", machine_id),
+				 errdetail("The machine was deleted concurrently.")));
+}
+
+static void
+read_state(StateWriter *writer, MachineState *state)
+{
+	TupleTableSlot *slot = writer->locked;
+	IngestValues values;
+	Datum	   *times;
+	bool	   *nulls;
+	int			times_width;
+	Datum		value;
+	bool		isnull;
+
+	value = slot_getattr(slot, STATE_TS, &isnull);
+	state->ts = isnull ? DT_NOBEGIN : DatumGetTimestampTz(value);
+	value = slot_getattr(slot, STATE_RECEIVED_AT, &isnull);
+	state->received_at = isnull ? DT_NOBEGIN : DatumGetTimestampTz(value);
+	state->state = DatumGetInt16(slot_getattr(slot, STATE_STATE, &isnull));
+	state->flags = DatumGetInt16(slot_getattr(slot, STATE_FLAGS, &isnull));
+	state->readings = DatumGetInt64(slot_getattr(slot, STATE_READINGS, &isnull));
+	rig_values_from_array(&values, slot_getattr(slot, STATE_SENSOR_VALUES, &isnull));
+	deconstruct_array(DatumGetArrayTypeP(slot_getattr(slot, STATE_SENSOR_TIMES, &isnull)), TIMESTAMPTZOID,
+					  sizeof(TimestampTz), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &times, &nulls, &times_width);
+	state->width = Min(values.width, times_width);
+	state->values = values.values;
+	state->times = palloc(Max(state->width, 1) * sizeof(TimestampTz));
+	for (int i = 0; i < state->width; i++)
+		state->times[i] = nulls[i] ? DT_NOBEGIN : DatumGetTimestampTz(times[i]);
+}
+
+static void
+widen_state(MachineState *state, int32 width)
+{
+	float8	   *values;
+	TimestampTz *times;
+
+	values = palloc(width * sizeof(float8));
+	times = palloc(width * sizeof(TimestampTz));
+	for (int32 i = 0; i < width; i++)
+	{
+		values[i] = i < state->width ? state->values[i] : NAN;
+		times[i] = i < state->width ? state->times[i] : DT_NOBEGIN;
+	}
+	state->values = values;
+	state->times = times;
+	state->width = width;
+}
+
+/* Applies rows of one machine, newest first, so that most of them have nothing left to say. */
+static void
+apply_rows(IngestBatch *batch, MachineState *state, IngestRow **rows, int32 count)
+{
+	TimestampTz settled = DT_NOBEGIN;	/* every position holds a value at least this new */
+
+	for (int32 i = count - 1; i >= 0; i--)
+	{
+		const IngestValues *content = &rows[i]->content;
+		TimestampTz ts = rows[i]->readings[0]->ts;
+
+		if (!rows[i]->stored)
+			state->readings++;
+		if (ts >= state->ts)
+		{
+			state->ts = ts;
+			state->received_at = batch->received_at;
+			if (content->state != 0)
+				state->state = content->state;
+			state->flags = content->flags;
+		}
+		if (content->width > state->width)
+		{
+			widen_state(state, content->width);
+			settled = DT_NOBEGIN;
+		}
+		if (ts <= settled)
+			continue;
+		settled = DT_NOEND;
+		for (int32 p = 0; p < state->width; p++)
+		{
+			if (p < content->width && !isnan(content->values[p]) && ts >= state->times[p])
+			{
+				state->values[p] = content->values[p];
+				state->times[p] = ts;
+			}
+			settled = Min(settled, state->times[p]);
+		}
+	}
+}
+
+static Datum
+times_to_array(const MachineState *state)
+{
+	Datum	   *elements = palloc(Max(state->width, 1) * sizeof(Datum));
+	bool	   *nulls = palloc(Max(state->width, 1) * sizeof(bool));
+	int			dims[1] = {state->width};
+	int			lower_bounds[1] = {1};
+
+	for (int32 i = 0; i < state->width; i++)
+	{
+		elements[i] = TimestampTzGetDatum(state->times[i]);
+		nulls[i] = state->times[i] == DT_NOBEGIN;
+	}
+	if (state->width == 0)
+		return PointerGetDatum(construct_empty_array(TIMESTAMPTZOID));
+	return PointerGetDatum(construct_md_array(elements, nulls, 1, dims, lower_bounds, TIMESTAMPTZOID,
+											  sizeof(TimestampTz), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+static void
+write_state(StateWriter *writer, int32 machine_id, const MachineState *state)
+{
+	TupleTableSlot *slot = writer->changed;
+	IngestValues content = {.width = state->width, .values = state->values};
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	RigUpdateIndexes update_indexes;
+
+	for (int32 i = 0; i < content.width; i++)
+		content.present += !isnan(content.values[i]);
+	ExecClearTuple(slot);
+	memset(slot->tts_isnull, false, STATE_COLUMNS * sizeof(bool));
+	slot->tts_values[STATE_MACHINE_ID - 1] = Int32GetDatum(machine_id);
+	slot->tts_values[STATE_TS - 1] = TimestampTzGetDatum(state->ts);
+	slot->tts_values[STATE_RECEIVED_AT - 1] = TimestampTzGetDatum(state->received_at);
+	slot->tts_values[STATE_STATE - 1] = Int16GetDatum(state->state);
+	slot->tts_values[STATE_FLAGS - 1] = Int16GetDatum(state->flags);
+	slot->tts_values[STATE_READINGS - 1] = Int64GetDatum(state->readings);
+	slot->tts_values[STATE_SENSOR_VALUES - 1] = rig_values_to_array(&content);
+	slot->tts_values[STATE_SENSOR_TIMES - 1] = times_to_array(state);
+	ExecStoreVirtualTuple(slot);
+
+	simple_table_tuple_update(writer->table, &writer->locked->tts_tid, slot, snapshot, &update_indexes);
+	if (RIG_UPDATES_INDEXES(update_indexes))
+		rig_update_index_tuples(writer->result_relation, slot, writer->estate, RIG_UPDATES_SUMMARIZING(update_indexes));
+	UnregisterSnapshot(snapshot);
+}
+
+static void
+begin_state(StateWriter *writer)
+{
+	Oid			oid = get_relname_relid("machine_state", get_namespace_oid("rigalpha", false));
+
+	writer->table = table_open(oid, RowExclusiveLock);
+	writer->key = index_open(RelationGetPrimaryKeyIndex(writer->table), RowExclusiveLock);
+	writer->estate = CreateExecutorState();
+	writer->result_relation = makeNode(ResultRelInfo);
+	InitResultRelInfo(writer->result_relation, writer->table, 1, NULL, 0);
+	ExecOpenIndices(writer->result_relation, false);
+	writer->found = table_slot_create(writer->table, NULL);
+	writer->locked = table_slot_create(writer->table, NULL);
+	writer->changed = table_slot_create(writer->table, NULL);
+}
+
+static void
+end_state(StateWriter *writer)
+{
+	ExecDropSingleTupleTableSlot(writer->found);
+	ExecDropSingleTupleTableSlot(writer->locked);
+	ExecDropSingleTupleTableSlot(writer->changed);
+	ExecCloseIndices(writer->result_relation);
+	FreeExecutorState(writer->estate);
+	index_close(writer->key, RowExclusiveLock);
+	table_close(writer->table, NoLock);
+}
+
+void
+rig_ingest_update_state(IngestBatch *batch)
+{
+	IngestRow **rows = palloc(Max(batch->row_count, 1) * sizeof(IngestRow *));
+	int32		count = 0;
+	int32		first = 0;
+	StateWriter writer;
+
+	for (int32 i = 0; i < batch->row_count; i++)
+		if (!batch->rows[i].stored || batch->rows[i].changes_stored)
+			rows[count++] = &batch->rows[i];
+	if (count == 0)
+		return;
+	qsort(rows, count, sizeof(IngestRow *), compare_rows);
+
+	begin_state(&writer);
+	while (first < count)
+	{
+		int32		machine_id = rows[first]->readings[0]->machine_id;
+		RigMachine *machine = rig_catalog_machine_by_id(batch->catalog, machine_id);
+		int32		last = first + 1;
+		MachineState state;
+
+		while (last < count && rows[last]->readings[0]->machine_id == machine_id)
+			last++;
+		lock_state(&writer, machine_id);
+		read_state(&writer, &state);
+		apply_rows(batch, &state, rows + first, last - first);
+		write_state(&writer, machine_id, &state);
+		if (machine != NULL)
+			machine->newest = Max(machine->newest, state.ts);
+		first = last;
+		CHECK_FOR_INTERRUPTS();
+	}
+	end_state(&writer);
+	CommandCounterIncrement();
+}

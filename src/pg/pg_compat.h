@@ -1,0 +1,36 @@
+/* The only place that knows the server's version: one spelling for all of them. */
+#ifndef RIG_PG_COMPAT_H
+#define RIG_PG_COMPAT_H
+
+/* Declares and exports a C function for SQL; every other symbol of the library is hidden. */
+#define RIG_SQL_FUNCTION(name) \
+	extern PGDLLEXPORT Datum name(PG_FUNCTION_ARGS); \
+	PG_FUNCTION_INFO_V1(name)
+
+#if PG_VERSION_NUM >= 160000
+#define rig_insert_index_tuples(info, slot, estate) \
+	ExecInsertIndexTuples(info, slot, estate, false, false, NULL, NIL, false)
+#define rig_update_index_tuples(info, slot, estate, summarizing) \
+	ExecInsertIndexTuples(info, slot, estate, true, false, NULL, NIL, summarizing)
+typedef TU_UpdateIndexes RigUpdateIndexes;
+#define RIG_UPDATES_INDEXES(u) ((u) != TU_None)
+#define RIG_UPDATES_SUMMARIZING(u) ((u) == TU_Summarizing)
+#else
+#define rig_insert_index_tuples(info, slot, estate) \
+	ExecInsertIndexTuples(info, slot, estate, false, false, NULL, NIL)
+#define rig_update_index_tuples(info, slot, estate, summarizing) \
+	ExecInsertIndexTuples(info, slot, estate, true, false, NULL, NIL)
+typedef bool RigUpdateIndexes;
+#define RIG_UPDATES_INDEXES(u) (u)
+#define RIG_UPDATES_SUMMARIZING(u) (false)
+#endif
+
+#if PG_VERSION_NUM >= 180000
+#define rig_index_beginscan(heap, index, snapshot, keys) \
+	index_beginscan(heap, index, snapshot, NULL, keys, 0)
+#else
+#define rig_index_beginscan(heap, index, snapshot, keys) \
+	index_beginscan(heap, index, snapshot, keys, 0)
+#endif
+
+#endif

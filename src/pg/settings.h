@@ -1,0 +1,15 @@
+/* Settings of the extension; each is described where it is defined, in settings.c. */
+#ifndef RIG_SETTINGS_H
+#define RIG_SETTINGS_H
+
+extern int	rig_future_tolerance;	/* seconds */
+extern int	rig_machine_quota;
+extern int	rig_max_new_partitions;
+extern int	rig_max_payload;	/* bytes */
+extern int	rig_partitions_ahead;	/* days */
+extern int	rig_retention_days;
+extern int	rig_sensor_quota;
+
+extern void rig_define_settings(void);
+
+#endif
