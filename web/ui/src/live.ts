@@ -11,7 +11,8 @@ export interface ReadingEvent {
 	received_at: string | number | null;
 	latency_ms: number | null;
 	readings: number;
-	values: Record<string, number | null>;
+	/** The newest value of every sensor; null when the machine has none. */
+	values: Record<string, number | null> | null;
 }
 
 export interface StreamHandlers {

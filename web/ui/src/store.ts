@@ -220,8 +220,9 @@ export class Store {
 			machine.ts = ts;
 			machine.receivedAt = receivedAt;
 			machine.synced = true;
-			for (const key in event.values) {
-				machine.setValue(key, event.values[key] ?? Number.NaN, ts);
+			const values = event.values ?? {};
+			for (const key in values) {
+				machine.setValue(key, values[key] ?? Number.NaN, ts);
 				described &&= machine.isListed(key);
 			}
 		}

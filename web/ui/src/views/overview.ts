@@ -15,12 +15,13 @@ export class Overview {
 	private readonly relisted = new Set<Machine>();
 	private readonly list = element('div', { class: 'cards' });
 	private readonly empty = emptyState();
+	private readonly waiting = element('p', { class: 'waiting' }, 'Waiting for the list of machines…');
 
 	constructor(
 		private readonly store: Store,
 		private readonly frame: Frame,
 	) {
-		this.element = element('main', { id: 'main', tabindex: '-1', 'aria-label': 'Machines' }, this.empty, this.list);
+		this.element = element('main', { id: 'main', tabindex: '-1', 'aria-label': 'Machines' }, this.waiting, this.empty, this.list);
 		store.subscribe((change) => this.handleChange(change));
 		frame.everySecond(this.drawAll);
 		this.arrange();
@@ -87,6 +88,7 @@ export class Overview {
 				this.list.insertBefore(card.element, there ?? null);
 			}
 		});
+		this.waiting.hidden = this.store.loaded || machines.length > 0;
 		this.empty.hidden = machines.length > 0 || !this.store.loaded;
 		this.drawAll();
 	};
