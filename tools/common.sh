@@ -55,6 +55,13 @@ private_directory()
 	fi
 }
 
+# Writes standard input to a file that only the unprivileged user can read.
+write_private()
+{
+	# shellcheck disable=SC2016
+	as_user sh -c 'umask 077 && cat >"$1"' sh "$1"
+}
+
 # Repeats a command until it succeeds: wait_until SECONDS COMMAND…; fails when the time is over.
 wait_until()
 {
