@@ -1,0 +1,182 @@
+#include "database.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "config.h"
+
+void
+rig_failure_set(RigFailure *failure, const char *sqlstate, const char *message)
+{
+	snprintf(failure->sqlstate, sizeof(failure->sqlstate), "%s", sqlstate);
+	snprintf(failure->message, sizeof(failure->message), "%s", message);
+	failure->message[strcspn(failure->message, "\r\n")] = '\0';
+}
+
+bool
+rig_failure_is_connection(const RigFailure *failure)
+{
+	return strncmp(failure->sqlstate, "08", 2) == 0 || strncmp(failure->sqlstate, "57P", 3) == 0;
+}
+
+static void
+set_failure(const RigDatabase *database, const PGresult *result, RigFailure *failure)
+{
+	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
+	if (sqlstate == NULL)
+	{
+		sqlstate = PQstatus(database->connection) == CONNECTION_BAD ? "08006" : "XX000";
+		message = PQerrorMessage(database->connection);
+	}
+	rig_failure_set(failure, sqlstate, message != NULL ? message : "");
+}
+
+static bool
+run_command(RigDatabase *database, const char *sql, RigFailure *failure)
+{
+	PGresult   *result = PQexec(database->connection, sql);
+	bool		done = PQresultStatus(result) == PGRES_COMMAND_OK;
+
+	if (!done)
+		set_failure(database, result, failure);
+	PQclear(result);
+	return done;
+}
+
+static bool
+setup_session(RigDatabase *database, RigFailure *failure)
+{
+	char		sql[320];
+
+	snprintf(sql, sizeof(sql),
+			 "SET ROLE %s; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; "
+			 "SET client_encoding = 'UTF8'; SET statement_timeout = %lld; "
+			 "SET default_transaction_read_only = %s; SET search_path = pg_catalog, pg_temp",
+			 database->role, (long long) database->timeout_ms, database->read_only ? "on" : "off");
+	if (run_command(database, sql, failure))
+		return true;
+	/* The server calls a role that does not exist an invalid parameter value. */
+	if (strcmp(failure->sqlstate, "22023") == 0)
+		strcpy(failure->sqlstate, "42704");
+	return false;
+}
+
+bool
+rig_database_connect(RigDatabase *database, RigFailure *failure)
+{
+	const char *const names[] = {
+		"dbname", "application_name", "connect_timeout", "tcp_user_timeout", "keepalives_idle", NULL
+	};
+	const char *const values[] = {
+		*rig_config.database_url != '\0' ? rig_config.database_url : NULL,
+		"rigalpha-web", "2", "10000", "10", NULL
+	};
+
+	rig_database_close(database);
+	database->connection = PQconnectdbParams(names, values, 1);
+	if (PQstatus(database->connection) != CONNECTION_OK)
+		rig_failure_set(failure, "08001", PQerrorMessage(database->connection));
+	else if (setup_session(database, failure))
+		return true;
+	rig_database_close(database);
+	return false;
+}
+
+void
+rig_database_close(RigDatabase *database)
+{
+	PQfinish(database->connection);
+	database->connection = NULL;
+	database->prepared_count = 0;
+}
+
+bool
+rig_database_is_alive(RigDatabase *database)
+{
+	struct pollfd socket;
+
+	if (database->connection == NULL || PQstatus(database->connection) != CONNECTION_OK)
+		return false;
+	socket.fd = PQsocket(database->connection);
+	socket.events = POLLIN;
+	if (poll(&socket, 1, 0) <= 0)
+		return true;
+	return PQconsumeInput(database->connection) == 1 &&
+		PQstatus(database->connection) == CONNECTION_OK;
+}
+
+bool
+rig_database_prepare(RigDatabase *database, const RigStatement *statement, RigFailure *failure)
+{
+	PGresult   *result;
+	bool		done;
+
+	for (int i = 0; i < database->prepared_count; i++)
+	{
+		if (database->prepared[i] == statement)
+			return true;
+	}
+	if (database->prepared_count == RIG_DATABASE_MAX_STATEMENTS)
+	{
+		rig_failure_set(failure, "54000", "too many prepared statements");
+		return false;
+	}
+	result = PQprepare(database->connection, statement->name, statement->sql,
+					   statement->parameter_count, NULL);
+	done = PQresultStatus(result) == PGRES_COMMAND_OK;
+	if (done)
+		database->prepared[database->prepared_count++] = statement;
+	else
+		set_failure(database, result, failure);
+	PQclear(result);
+	return done;
+}
+
+static PGresult *
+check_rows(RigDatabase *database, PGresult *result, RigFailure *failure)
+{
+	if (PQresultStatus(result) == PGRES_TUPLES_OK)
+		return result;
+	set_failure(database, result, failure);
+	PQclear(result);
+	return NULL;
+}
+
+PGresult *
+rig_database_query(RigDatabase *database, const RigStatement *statement,
+				   const char *const *values, RigFailure *failure)
+{
+	if (!rig_database_prepare(database, statement, failure))
+		return NULL;
+	return check_rows(database,
+					  PQexecPrepared(database->connection, statement->name, statement->parameter_count,
+									 values, NULL, NULL, 0),
+					  failure);
+}
+
+PGresult *
+rig_database_query_binary(RigDatabase *database, const RigStatement *statement,
+						  const char *bytes, int length, RigFailure *failure)
+{
+	const char *const values[] = {bytes};
+	const int	lengths[] = {length};
+	const int	formats[] = {1};
+
+	if (!rig_database_prepare(database, statement, failure))
+		return NULL;
+	return check_rows(database,
+					  PQexecPrepared(database->connection, statement->name, 1, values, lengths, formats, 1),
+					  failure);
+}
+
+bool
+rig_database_listen(RigDatabase *database, const char *channel, RigFailure *failure)
+{
+	char		sql[80];
+
+	snprintf(sql, sizeof(sql), "LISTEN %s", channel);
+	return run_command(database, sql, failure);
+}

@@ -1,0 +1,70 @@
+/*
+ * One connection to PostgreSQL with everything the sidecar wants of it: a role of few
+ * rights, UTC, a statement timeout, and prepared statements that are made on first use
+ * and forgotten with the connection. A connection belongs to one thread at a time.
+ */
+#ifndef RIG_DATABASE_H
+#define RIG_DATABASE_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define RIG_DATABASE_MAX_STATEMENTS 32
+
+/* A fixed statement; the address is its identity. */
+typedef struct RigStatement
+{
+	const char *name;
+	const char *sql;
+	int			parameter_count;
+} RigStatement;
+
+/* Why something failed: SQLSTATE and the server's primary message. */
+typedef struct RigFailure
+{
+	char		sqlstate[6];
+	char		message[256];
+} RigFailure;
+
+typedef struct RigDatabase
+{
+	PGconn	   *connection;		/* NULL while not connected */
+	const char *role;			/* role taken after login */
+	bool		read_only;
+	int64_t		timeout_ms;
+	int			prepared_count;
+	const RigStatement *prepared[RIG_DATABASE_MAX_STATEMENTS];
+} RigDatabase;
+
+/* Connects and sets the session up; blocks for at most about two seconds. */
+extern bool rig_database_connect(RigDatabase *database, RigFailure *failure);
+
+extern void rig_database_close(RigDatabase *database);
+
+/* Whether the connection still looks alive; costs a system call, not a round trip. */
+extern bool rig_database_is_alive(RigDatabase *database);
+
+/* Prepares a statement ahead of its first use, or does nothing when it is prepared. */
+extern bool rig_database_prepare(RigDatabase *database, const RigStatement *statement, RigFailure *failure);
+
+/*
+ * Runs a statement with text parameters (NULL = SQL NULL). NULL with the failure filled
+ * in when it did not end with rows; else the caller clears the result.
+ */
+extern PGresult *rig_database_query(RigDatabase *database, const RigStatement *statement,
+									const char *const *values, RigFailure *failure);
+
+/* The same with one binary parameter and binary results. */
+extern PGresult *rig_database_query_binary(RigDatabase *database, const RigStatement *statement,
+										   const char *bytes, int length, RigFailure *failure);
+
+/* Subscribes to a notification channel. */
+extern bool rig_database_listen(RigDatabase *database, const char *channel, RigFailure *failure);
+
+/* Whether the failure means that the server is away, so that nothing is known about the outcome. */
+extern bool rig_failure_is_connection(const RigFailure *failure);
+
+extern void rig_failure_set(RigFailure *failure, const char *sqlstate, const char *message);
+
+#endif

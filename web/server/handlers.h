@@ -1,0 +1,48 @@
+/* All handlers, by subject. */
+#ifndef RIG_HANDLERS_H
+#define RIG_HANDLERS_H
+
+#include <stdbool.h>
+
+#include "database.h"
+#include "request.h"
+
+/* handlers_health.c */
+extern bool rig_handle_alive(RigRequest *request);
+extern bool rig_handle_ready(RigRequest *request, RigDatabase *database, RigFailure *failure);
+
+/* handlers_ingest.c */
+extern void rig_check_ingest(RigRequest *request);
+extern bool rig_handle_ingest(RigRequest *request);
+
+/* handlers_machines.c */
+extern bool rig_handle_machines(RigRequest *request, RigDatabase *database, RigFailure *failure);
+extern bool rig_handle_machine(RigRequest *request, RigDatabase *database, RigFailure *failure);
+extern bool rig_handle_machine_sensors(RigRequest *request, RigDatabase *database, RigFailure *failure);
+extern bool rig_handle_machine_state(RigRequest *request, RigDatabase *database, RigFailure *failure);
+
+/* handlers_readings.c */
+extern bool rig_handle_readings(RigRequest *request, RigDatabase *database, RigFailure *failure);
+
+/* handlers_sensors.c */
+extern bool rig_handle_sensors(RigRequest *request, RigDatabase *database, RigFailure *failure);
+
+/* handlers_status.c */
+extern bool rig_handle_status(RigRequest *request, RigDatabase *database, RigFailure *failure);
+extern bool rig_handle_dead_letters(RigRequest *request, RigDatabase *database, RigFailure *failure);
+extern bool rig_handle_sources(RigRequest *request, RigDatabase *database, RigFailure *failure);
+
+/* handlers_stream.c */
+extern bool rig_handle_stream(RigRequest *request);
+
+/* static_files.c */
+extern bool rig_handle_static(RigRequest *request);
+
+/*
+ * Shared by the readers: answers 200 with the JSON text in the only column of the only
+ * row, or 404 when that is NULL or there is no row.
+ */
+extern bool rig_answer_json(RigRequest *request, RigDatabase *database, const RigStatement *statement,
+							const char *const *values, RigFailure *failure);
+
+#endif

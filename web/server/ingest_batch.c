@@ -1,0 +1,252 @@
+#include "ingest_batch.h"
+
+#include <arpa/inet.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "config.h"
+#include "listener.h"
+#include "problem.h"
+
+#define BYTEA_OID 17
+#define MAX_ATTEMPTS 5			/* of a batch that met a deadlock or a lock timeout */
+
+#define VERDICT_FIELDS 4
+#define VERDICT_HEADER 28		/* dimensions, null flag, type, and length and start of each dimension */
+#define VERDICT_ELEMENT 6		/* length and int2 */
+
+/* The first row holds the verdicts of all payloads; one row for each error follows. */
+static const RigStatement INGEST = {
+	"ingest",
+	"WITH stored AS MATERIALIZED ("
+	"    SELECT verdicts, errors FROM rigalpha.ingest($1::bytea[], 'http'))"
+	" SELECT NULL::int4 AS payload, NULL::int4 AS reading, NULL::text AS error, verdicts FROM stored"
+	" UNION ALL"
+	" SELECT e.payload, e.reading,"
+	"        json_build_object('field', e.field, 'reason', e.reason, 'detail', e.detail,"
+	"                          'dead_letter_id', e.dead_letter_id)::text, NULL"
+	"   FROM stored, jsonb_to_recordset(stored.errors)"
+	"        AS e(payload int4, reading int4, field text, reason text, detail text, dead_letter_id int8)"
+	" ORDER BY payload NULLS FIRST, reading NULLS FIRST",
+	1
+};
+
+/* The verdicts and errors of one batch, read in payload order. */
+typedef struct Outcome
+{
+	PGresult   *rows;
+	const char *verdicts;
+	int			payload_count;
+	int			payload;		/* next payload to answer */
+	int			error_row;		/* next row of rows to answer */
+} Outcome;
+
+bool
+rig_ingest_batch_prepare(RigDatabase *database, RigFailure *failure)
+{
+	return rig_database_prepare(database, &INGEST, failure);
+}
+
+static int32_t
+read_int32(const char *bytes)
+{
+	uint32_t	ordered;
+
+	memcpy(&ordered, bytes, sizeof(ordered));
+	return (int32_t) ntohl(ordered);
+}
+
+static int
+read_int16(const char *bytes)
+{
+	uint16_t	ordered;
+
+	memcpy(&ordered, bytes, sizeof(ordered));
+	return (int16_t) ntohs(ordered);
+}
+
+/* Writes the payloads of count requests as a bytea[] in the server's binary format. */
+static void
+encode_payloads(RigRequest *const *requests, int count, RigBuffer *out)
+{
+	int			payloads = 0;
+
+	for (int i = 0; i < count; i++)
+		payloads += requests[i]->payload_count;
+	rig_buffer_int32(out, 1);
+	rig_buffer_int32(out, 0);
+	rig_buffer_int32(out, BYTEA_OID);
+	rig_buffer_int32(out, payloads);
+	rig_buffer_int32(out, 1);
+	for (int i = 0; i < count; i++)
+	{
+		for (int j = 0; j < requests[i]->payload_count; j++)
+		{
+			const RigPayloadSlice *payload = &requests[i]->payloads[j];
+
+			rig_buffer_int32(out, (int32_t) payload->length);
+			rig_buffer_append(out, payload->bytes, payload->length);
+		}
+	}
+}
+
+/* Checks that the verdicts are an int2[payloads][4]; the answers below rely on it. */
+static bool
+open_outcome(Outcome *outcome, PGresult *rows, int payload_count, RigFailure *failure)
+{
+	const char *verdicts = PQgetvalue(rows, 0, 3);
+
+	*outcome = (Outcome) {.rows = rows, .verdicts = verdicts, .payload_count = payload_count, .error_row = 1};
+	if (PQntuples(rows) >= 1 &&
+		PQgetlength(rows, 0, 3) == VERDICT_HEADER + payload_count * VERDICT_FIELDS * VERDICT_ELEMENT &&
+		read_int32(verdicts) == 2 && read_int32(verdicts + 12) == payload_count &&
+		read_int32(verdicts + 20) == VERDICT_FIELDS)
+		return true;
+	rig_failure_set(failure, "XX000", "the verdicts do not match the payloads");
+	return false;
+}
+
+static int
+read_verdict(const Outcome *outcome, int payload, int field)
+{
+	return read_int16(outcome->verdicts + VERDICT_HEADER +
+					  (payload * VERDICT_FIELDS + field) * VERDICT_ELEMENT + 4);
+}
+
+/* Appends the errors of the next payload; index counts readings over the whole request. */
+static void
+append_errors(Outcome *outcome, int first_index, RigBuffer *errors)
+{
+	while (outcome->error_row < PQntuples(outcome->rows) &&
+		   read_int32(PQgetvalue(outcome->rows, outcome->error_row, 0)) <= outcome->payload)
+	{
+		int			row = outcome->error_row++;
+		int			reading = PQgetisnull(outcome->rows, row, 1) ? 0 : read_int32(PQgetvalue(outcome->rows, row, 1));
+		const char *error = PQgetvalue(outcome->rows, row, 2);
+
+		rig_buffer_format(errors, "%s{\"index\":%d,", errors->length > 0 ? "," : "", first_index + reading);
+		rig_buffer_text(errors, error + 1);
+	}
+}
+
+static void
+answer_request(Outcome *outcome, RigRequest *request)
+{
+	int			counts[VERDICT_FIELDS] = {0};
+	int			index = 0;
+	RigBuffer	errors = {0};
+
+	for (int i = 0; i < request->payload_count; i++, outcome->payload++)
+	{
+		append_errors(outcome, index, &errors);
+		for (int field = 0; field < VERDICT_FIELDS; field++)
+		{
+			int			verdict = read_verdict(outcome, outcome->payload, field);
+
+			counts[field] += verdict;
+			index += verdict;
+		}
+	}
+	rig_ingest_answer(request, counts, &errors);
+	rig_buffer_release(&errors);
+	rig_listener_resume(request);
+}
+
+/* Runs one transaction over count requests. */
+static bool
+store_once(RigDatabase *database, RigRequest *const *requests, int count, RigFailure *failure)
+{
+	RigBuffer	parameter = {0};
+	PGresult   *rows;
+	Outcome		outcome;
+	int			payloads;
+	bool		done = false;
+
+	encode_payloads(requests, count, &parameter);
+	payloads = read_int32(parameter.data + 12);
+	rows = rig_database_query_binary(database, &INGEST, parameter.data, (int) parameter.length, failure);
+	rig_buffer_release(&parameter);
+	if (rows == NULL)
+		return false;
+	if (open_outcome(&outcome, rows, payloads, failure))
+	{
+		for (int i = 0; i < count; i++)
+			answer_request(&outcome, requests[i]);
+		done = true;
+	}
+	PQclear(rows);
+	return done;
+}
+
+static bool
+may_repeat(const RigFailure *failure)
+{
+	return strcmp(failure->sqlstate, "40001") == 0 || strcmp(failure->sqlstate, "40P01") == 0 ||
+		strcmp(failure->sqlstate, "55P03") == 0;
+}
+
+static void
+fail_request(RigRequest *request, const RigFailure *failure)
+{
+	if (rig_failure_is_connection(failure))
+		rig_problem_answer(request, RIG_PROBLEM_OUTCOME_UNKNOWN,
+						   "Sending the same body again is safe: what was stored counts as a duplicate.");
+	else
+		rig_problem_answer_failure(request, failure);
+	rig_listener_resume(request);
+}
+
+/* Stores count requests, halving on failures of content; false when the connection is lost. */
+static bool
+store_requests(RigDatabase *database, RigRequest *const *requests, int count, RigFailure *failure)
+{
+	RigBackoff	backoff = {0};
+
+	while (!store_once(database, requests, count, failure))
+	{
+		if (may_repeat(failure) && backoff.attempts < MAX_ATTEMPTS)
+		{
+			poll(NULL, 0, (int) rig_backoff_next(&backoff));
+			continue;
+		}
+		if (count > 1 && !rig_problem_is_environment(failure))
+			return store_requests(database, requests, count / 2, failure) &
+				store_requests(database, requests + count / 2, count - count / 2, failure);
+		for (int i = 0; i < count; i++)
+			fail_request(requests[i], failure);
+		return !rig_failure_is_connection(failure);
+	}
+	return true;
+}
+
+bool
+rig_ingest_batch_store(RigDatabase *database, RigRequest *batch, RigFailure *failure)
+{
+	RigRequest **requests;
+	int			count = 0;
+	bool		connected;
+
+	for (RigRequest *request = batch; request != NULL; request = request->next)
+		count++;
+	requests = rig_allocate((size_t) count * sizeof(RigRequest *));
+	for (int i = 0; i < count; i++, batch = batch->next)
+		requests[i] = batch;
+	connected = store_requests(database, requests, count, failure);
+	free(requests);
+	return connected;
+}
+
+void
+rig_ingest_batch_fail(RigRequest *batch, const RigFailure *failure)
+{
+	while (batch != NULL)
+	{
+		RigRequest *next = batch->next;
+
+		rig_problem_answer_failure(batch, failure);
+		rig_listener_resume(batch);
+		batch = next;
+	}
+}

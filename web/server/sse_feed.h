@@ -1,0 +1,18 @@
+/*
+ * Feeds the streams: one thread with its own connection that listens for notifications,
+ * reads the latest state of the machines that changed, and publishes it. It also reads
+ * every second, because notifications are skipped when their queue is filling.
+ */
+#ifndef RIG_SSE_FEED_H
+#define RIG_SSE_FEED_H
+
+#include <stdbool.h>
+
+extern bool rig_sse_feed_start(void);
+
+/* A client came: reading may have to begin again. */
+extern void rig_sse_feed_wake(void);
+
+extern void rig_sse_feed_stop(void);
+
+#endif

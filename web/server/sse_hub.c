@@ -1,0 +1,295 @@
+#define _GNU_SOURCE				/* POLLRDHUP */
+#include "sse_hub.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "clock.h"
+#include "config.h"
+#include "deadlines.h"
+#include "listener.h"
+#include "sse_ring.h"
+
+#define RETRY_MS 2000
+#define WATCHED_AFTER_LEAVING_MS 60000
+#define CLOSE_PATIENCE_MS 500
+#define SEND_BUFFER 65536		/* small, so that a client that takes nothing shows soon */
+
+struct RigStream
+{
+	RigRequest *request;
+	int			fd;
+	uint64_t	next;			/* number of the next event to send */
+	RigBuffer	pending;		/* text that is sent before the next event */
+	size_t		pending_sent;
+	bool		suspended;
+	bool		ended;
+	int64_t		last_read;
+	RigStream  *previous;
+	RigStream  *following;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static RigEventRing ring;
+static RigStream *streams;
+static int	stream_count;
+static int64_t last_left;
+static bool closed;
+static uint32_t boot_id;
+
+void
+rig_sse_hub_start(void)
+{
+	boot_id = (uint32_t) rig_random();
+	last_left = -WATCHED_AFTER_LEAVING_MS;
+	rig_event_ring_init(&ring, (uint64_t) rig_config.stream_events, (size_t) rig_config.stream_bytes);
+	ring.first = ring.next = 1;
+}
+
+/* Lets the event loop ask a sleeping client's stream for data again. */
+static void
+wake_stream(RigStream *stream)
+{
+	if (!stream->suspended)
+		return;
+	stream->suspended = false;
+	stream->last_read = rig_clock_now();
+	rig_listener_resume(stream->request);
+}
+
+/* Tells the client that events are missing and that it should read everything anew. */
+static void
+reset_stream(RigStream *stream)
+{
+	stream->next = ring.next;
+	rig_buffer_format(&stream->pending, "id: %08x-%llu\nevent: reset\ndata: {}\n\n", boot_id,
+					  (unsigned long long) (ring.next - 1));
+}
+
+/* Places a new stream: after the event it names, else at the end. */
+static void
+place_stream(RigStream *stream, const char *last_event_id)
+{
+	unsigned int boot;
+	unsigned long long number;
+	int			end = 0;
+
+	rig_buffer_format(&stream->pending, "retry: %d\n", RETRY_MS);
+	if (last_event_id == NULL || *last_event_id == '\0')
+	{
+		stream->next = ring.next;
+		rig_buffer_format(&stream->pending, "id: %08x-%llu\n\n", boot_id,
+						  (unsigned long long) (ring.next - 1));
+		return;
+	}
+	rig_buffer_text(&stream->pending, "\n");
+	if (sscanf(last_event_id, "%8x-%20llu%n", &boot, &number, &end) == 2 && last_event_id[end] == '\0' &&
+		boot == boot_id && number + 1 >= ring.first && number < ring.next)
+		stream->next = number + 1;
+	else
+		reset_stream(stream);
+}
+
+RigStream *
+rig_sse_hub_join(RigRequest *request, const char *last_event_id)
+{
+	RigStream  *stream = NULL;
+	int			send_buffer = SEND_BUFFER;
+
+	pthread_mutex_lock(&lock);
+	if (!closed && stream_count < rig_config.streams)
+	{
+		stream = rig_allocate(sizeof(*stream));
+		stream->request = request;
+		stream->fd = rig_deadlines_socket_fd(request->socket);
+		stream->last_read = rig_clock_now();
+		place_stream(stream, last_event_id);
+		stream->following = streams;
+		if (streams != NULL)
+			streams->previous = stream;
+		streams = stream;
+		stream_count++;
+		setsockopt(stream->fd, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof(send_buffer));
+	}
+	pthread_mutex_unlock(&lock);
+	return stream;
+}
+
+static size_t
+send_pending(RigStream *stream, char *bytes, size_t size)
+{
+	size_t		rest = stream->pending.length - stream->pending_sent;
+	size_t		length = rest < size ? rest : size;
+
+	memcpy(bytes, stream->pending.data + stream->pending_sent, length);
+	stream->pending_sent += length;
+	if (stream->pending_sent == stream->pending.length)
+	{
+		rig_buffer_release(&stream->pending);
+		stream->pending_sent = 0;
+	}
+	return length;
+}
+
+/* Copies whole events as long as they fit; one that is too big alone is sent in pieces. */
+static size_t
+send_events(RigStream *stream, char *bytes, size_t size)
+{
+	size_t		length = 0;
+
+	while (stream->next < ring.next)
+	{
+		const RigEvent *event = rig_event_ring_get(&ring, stream->next);
+
+		if (event->length > size - length)
+		{
+			if (length > 0)
+				break;
+			rig_buffer_append(&stream->pending, event->text, event->length);
+			stream->next++;
+			return send_pending(stream, bytes, size);
+		}
+		memcpy(bytes + length, event->text, event->length);
+		length += event->length;
+		stream->next++;
+	}
+	return length;
+}
+
+ssize_t
+rig_sse_hub_read(RigStream *stream, char *bytes, size_t size)
+{
+	ssize_t		length = -1;
+
+	pthread_mutex_lock(&lock);
+	stream->last_read = rig_clock_now();
+	if (!closed && !stream->ended)
+	{
+		if (stream->pending.length == 0 && stream->next < ring.first)
+			reset_stream(stream);
+		if (stream->pending.length > 0)
+			length = (ssize_t) send_pending(stream, bytes, size);
+		else
+			length = (ssize_t) send_events(stream, bytes, size);
+		if (length == 0)
+		{
+			stream->suspended = true;
+			rig_listener_suspend(stream->request);
+		}
+	}
+	pthread_mutex_unlock(&lock);
+	return length;
+}
+
+void
+rig_sse_hub_leave(RigStream *stream)
+{
+	pthread_mutex_lock(&lock);
+	if (stream->previous != NULL)
+		stream->previous->following = stream->following;
+	else
+		streams = stream->following;
+	if (stream->following != NULL)
+		stream->following->previous = stream->previous;
+	stream_count--;
+	last_left = rig_clock_now();
+	pthread_mutex_unlock(&lock);
+	rig_buffer_release(&stream->pending);
+	free(stream);
+}
+
+static void
+publish(const char *event, const char *data, bool with_id)
+{
+	RigBuffer	text = {0};
+	size_t		length;
+	char	   *bytes;
+
+	pthread_mutex_lock(&lock);
+	if (with_id)
+		rig_buffer_format(&text, "id: %08x-%llu\n", boot_id, (unsigned long long) ring.next);
+	rig_buffer_format(&text, "event: %s\ndata: ", event);
+	rig_buffer_text(&text, data);
+	rig_buffer_text(&text, "\n\n");
+	bytes = rig_buffer_take(&text, &length);
+	rig_event_ring_push(&ring, bytes, length);
+	for (RigStream *stream = streams; stream != NULL; stream = stream->following)
+		wake_stream(stream);
+	pthread_mutex_unlock(&lock);
+}
+
+void
+rig_sse_hub_publish(const char *event, const char *data)
+{
+	publish(event, data, true);
+}
+
+void
+rig_sse_hub_publish_transient(const char *event, const char *data)
+{
+	publish(event, data, false);
+}
+
+void
+rig_sse_hub_forget(void)
+{
+	pthread_mutex_lock(&lock);
+	rig_event_ring_forget(&ring);
+	pthread_mutex_unlock(&lock);
+}
+
+bool
+rig_sse_hub_is_watched(void)
+{
+	bool		watched;
+
+	pthread_mutex_lock(&lock);
+	watched = stream_count > 0 || rig_clock_now() - last_left < WATCHED_AFTER_LEAVING_MS;
+	pthread_mutex_unlock(&lock);
+	return watched;
+}
+
+/* Whether the other side has closed; a suspended socket is not looked at by the event loop. */
+static bool
+is_gone(const RigStream *stream)
+{
+	struct pollfd socket = {.fd = stream->fd, .events = POLLRDHUP};
+
+	return poll(&socket, 1, 0) > 0 && (socket.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
+void
+rig_sse_hub_sweep(int64_t now)
+{
+	pthread_mutex_lock(&lock);
+	for (RigStream *stream = streams; stream != NULL; stream = stream->following)
+	{
+		int64_t		patience = closed ? CLOSE_PATIENCE_MS : rig_config.stream_timeout_ms;
+
+		if (stream->suspended)
+		{
+			if (is_gone(stream))
+			{
+				stream->ended = true;
+				wake_stream(stream);
+			}
+		}
+		else if (now - stream->last_read > patience)
+			shutdown(stream->fd, SHUT_RDWR);
+	}
+	pthread_mutex_unlock(&lock);
+}
+
+void
+rig_sse_hub_close(void)
+{
+	pthread_mutex_lock(&lock);
+	closed = true;
+	for (RigStream *stream = streams; stream != NULL; stream = stream->following)
+		wake_stream(stream);
+	pthread_mutex_unlock(&lock);
+}
