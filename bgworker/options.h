@@ -1,0 +1,16 @@
+/*
+ * From a source in the database to the options of its Kafka client.
+ */
+#ifndef RIG_OPTIONS_H
+#define RIG_OPTIONS_H
+
+#include "kafka_client.h"
+#include "source.h"
+
+/*
+ * Open the client of a source for one slot: properties that end in _file are
+ * replaced by the content of the file. NULL with a text on failure.
+ */
+extern RigKafka *rig_options_open(const RigSource *source, int slot, char *error, size_t error_size);
+
+#endif
