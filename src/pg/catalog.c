@@ -284,6 +284,15 @@ rig_catalog_machine_by_id(RigCatalog *catalog, int32 id)
 }
 
 char *
+rig_catalog_machine_name(RigCatalog *catalog, const RigMachine *machine)
+{
+	int32		length;
+	const char *text = rig_names_text(catalog->machine_names, machine->name, &length);
+
+	return pnstrdup(text, length);
+}
+
+char *
 rig_catalog_sensor_at(RigCatalog *catalog, const RigMachine *machine, int16 position)
 {
 	for (int32 name = 0; name < machine->map_size; name++)

@@ -64,6 +64,9 @@ rig_machine_position(const RigMachine *machine, int32 name)
 	return name < machine->map_size ? machine->positions[name] : 0;
 }
 
+/* Name of the machine, for messages; palloc'd. */
+extern char *rig_catalog_machine_name(RigCatalog *catalog, const RigMachine *machine);
+
 /* Name of the sensor at a position, for messages; palloc'd. */
 extern char *rig_catalog_sensor_at(RigCatalog *catalog, const RigMachine *machine, int16 position);
 

@@ -230,7 +230,7 @@ write_state(StateWriter *writer, int32 machine_id, const MachineState *state)
 
 	simple_table_tuple_update(writer->table, &writer->locked->tts_tid, slot, snapshot, &update_indexes);
 	if (RIG_UPDATES_INDEXES(update_indexes))
-		rig_update_index_tuples(writer->result_relation, slot, writer->estate, RIG_UPDATES_SUMMARIZING(update_indexes));
+		rig_insert_index_tuples(writer->result_relation, slot, writer->estate);
 	UnregisterSnapshot(snapshot);
 }
 

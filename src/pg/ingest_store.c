@@ -286,6 +286,7 @@ refuse_conflict(IngestBatch *batch, const IngestReading *reading)
 
 	if (machine == NULL)
 		return;
+	refusal->machine = rig_catalog_machine_name(batch->catalog, machine);
 	if (reading->conflict_position == 0)
 		refusal->field = "state";
 	else

@@ -10,19 +10,13 @@
 #if PG_VERSION_NUM >= 160000
 #define rig_insert_index_tuples(info, slot, estate) \
 	ExecInsertIndexTuples(info, slot, estate, false, false, NULL, NIL, false)
-#define rig_update_index_tuples(info, slot, estate, summarizing) \
-	ExecInsertIndexTuples(info, slot, estate, true, false, NULL, NIL, summarizing)
 typedef TU_UpdateIndexes RigUpdateIndexes;
 #define RIG_UPDATES_INDEXES(u) ((u) != TU_None)
-#define RIG_UPDATES_SUMMARIZING(u) ((u) == TU_Summarizing)
 #else
 #define rig_insert_index_tuples(info, slot, estate) \
 	ExecInsertIndexTuples(info, slot, estate, false, false, NULL, NIL)
-#define rig_update_index_tuples(info, slot, estate, summarizing) \
-	ExecInsertIndexTuples(info, slot, estate, true, false, NULL, NIL)
 typedef bool RigUpdateIndexes;
 #define RIG_UPDATES_INDEXES(u) (u)
-#define RIG_UPDATES_SUMMARIZING(u) (false)
 #endif
 
 #if PG_VERSION_NUM >= 180000
