@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 /* Filled before the cluster exists and emptied by its constructor: one thread at a time. */
-static int	armed[RIG_LISTENERS_MAX];
-static int	armed_count;
-static int	armed_next;
+static int armed[RIG_LISTENERS_MAX];
+static int armed_count;
+static int armed_next;
 
 static int
 bind_directly(int fd, const struct sockaddr *address, socklen_t length)
@@ -34,7 +34,7 @@ is_ephemeral_loopback(const struct sockaddr *address, socklen_t length)
 __attribute__((visibility("default"))) int
 bind(int fd, const struct sockaddr *address, socklen_t length)
 {
-	int			listener;
+	int listener;
 
 	if (armed_next >= armed_count || !is_ephemeral_loopback(address, length))
 		return bind_directly(fd, address, length);
@@ -51,8 +51,8 @@ static int
 open_listener(int port)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET};
-	int			fd = socket(AF_INET, SOCK_STREAM, 0);
-	int			on = 1;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	int on = 1;
 
 	if (fd < 0)
 		return -1;
@@ -67,7 +67,7 @@ open_listener(int port)
 		bind_directly(fd, (const struct sockaddr *) &address, sizeof(address)) < 0 ||
 		listen(fd, SOMAXCONN) < 0)
 	{
-		int			saved = errno;
+		int saved = errno;
 
 		close(fd);
 		errno = saved;
@@ -79,14 +79,14 @@ open_listener(int port)
 int
 rig_listeners_open(int port, int count)
 {
-	int			opened[RIG_LISTENERS_MAX];
+	int opened[RIG_LISTENERS_MAX];
 
 	for (int i = 0; i < count; i++)
 	{
 		opened[i] = open_listener(port + i);
 		if (opened[i] < 0)
 		{
-			int			saved = errno;
+			int saved = errno;
 
 			for (int j = 0; j < i; j++)
 				close(opened[j]);

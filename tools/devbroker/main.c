@@ -25,42 +25,42 @@
 
 typedef struct Topic
 {
-	char		name[250];
-	int			partitions;
+	char name[250];
+	int partitions;
 } Topic;
 
 typedef struct Options
 {
-	int			port;
-	int			brokers;
-	int			partitions;
-	Topic		topics[MAX_TOPICS];
-	int			topic_count;
+	int port;
+	int brokers;
+	int partitions;
+	Topic topics[MAX_TOPICS];
+	int topic_count;
 } Options;
 
 static const char help_text[] =
-"rigalpha-devbroker: an embedded Kafka broker for demos and quick tests\n"
-"\n"
-"Usage: rigalpha-devbroker [OPTION]...\n"
-"\n"
-"  --port PORT           port of the first broker (default 19092)\n"
-"  --brokers N           brokers, on consecutive ports (default 1, at most 16)\n"
-"  --topic NAME[:N]      create this topic, with N partitions; repeatable\n"
-"                        (default rigalpha.readings)\n"
-"  --partitions N        partitions of topics without a number (default 4)\n"
-"  --help                this text\n"
-"\n"
-"Prints one line that starts with READY when clients can connect and every topic\n"
-"exists. SIGTERM or SIGINT ends it. Exit status 2: a port is in use.\n"
-"\n"
-"What it is: librdkafka's mock cluster behind the real Kafka protocol, so any client\n"
-"works: producers (idempotent too), consumers, consumer groups, offset commits.\n"
-"What it is not: a store. Messages live in memory only and are gone when it ends;\n"
-"each partition keeps its newest 5 MB and drops the oldest silently, also when\n"
-"nobody has read them. It listens on 127.0.0.1 only, without authentication or\n"
-"encryption. A topic that a client names first is created with 4 partitions.\n"
-"Transactions are accepted, but aborted messages stay visible.\n"
-"For anything that must keep data, run Apache Kafka.\n";
+	"rigalpha-devbroker: an embedded Kafka broker for demos and quick tests\n"
+	"\n"
+	"Usage: rigalpha-devbroker [OPTION]...\n"
+	"\n"
+	"  --port PORT           port of the first broker (default 19092)\n"
+	"  --brokers N           brokers, on consecutive ports (default 1, at most 16)\n"
+	"  --topic NAME[:N]      create this topic, with N partitions; repeatable\n"
+	"                        (default rigalpha.readings)\n"
+	"  --partitions N        partitions of topics without a number (default 4)\n"
+	"  --help                this text\n"
+	"\n"
+	"Prints one line that starts with READY when clients can connect and every topic\n"
+	"exists. SIGTERM or SIGINT ends it. Exit status 2: a port is in use.\n"
+	"\n"
+	"What it is: librdkafka's mock cluster behind the real Kafka protocol, so any client\n"
+	"works: producers (idempotent too), consumers, consumer groups, offset commits.\n"
+	"What it is not: a store. Messages live in memory only and are gone when it ends;\n"
+	"each partition keeps its newest 5 MB and drops the oldest silently, also when\n"
+	"nobody has read them. It listens on 127.0.0.1 only, without authentication or\n"
+	"encryption. A topic that a client names first is created with 4 partitions.\n"
+	"Transactions are accepted, but aborted messages stay visible.\n"
+	"For anything that must keep data, run Apache Kafka.\n";
 
 static void
 fail_usage(const char *what, const char *value)
@@ -72,8 +72,8 @@ fail_usage(const char *what, const char *value)
 static int
 parse_number(const char *option, const char *text, int low, int high)
 {
-	char	   *end;
-	long		number = strtol(text, &end, 10);
+	char *end;
+	long number = strtol(text, &end, 10);
 
 	if (*text == '\0' || *end != '\0' || number < low || number > high)
 	{
@@ -89,8 +89,8 @@ static void
 add_topic(Options *options, const char *text)
 {
 	const char *colon = strchr(text, ':');
-	size_t		length = colon ? (size_t) (colon - text) : strlen(text);
-	Topic	   *topic;
+	size_t length = colon ? (size_t) (colon - text) : strlen(text);
+	Topic *topic;
 
 	if (options->topic_count == MAX_TOPICS)
 		fail_usage("too many topics, first refused is", text);
@@ -111,11 +111,10 @@ parse_options(Options *options, int argc, char **argv)
 		{"topic", required_argument, NULL, 't'},
 		{"partitions", required_argument, NULL, 'n'},
 		{"help", no_argument, NULL, 'h'},
-		{0}
-	};
-	int			option;
+		{0}};
+	int option;
 
-	*options = (Options) {.port = DEFAULT_PORT, .brokers = 1, .partitions = DEFAULT_PARTITIONS};
+	*options = (Options){.port = DEFAULT_PORT, .brokers = 1, .partitions = DEFAULT_PARTITIONS};
 	while ((option = getopt_long(argc, argv, "h", names, NULL)) != -1)
 	{
 		if (option == 'p')
@@ -149,7 +148,7 @@ parse_options(Options *options, int argc, char **argv)
 static rd_kafka_t *
 create_client(void)
 {
-	char		error[512];
+	char error[512];
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	rd_kafka_t *client = NULL;
 
@@ -167,7 +166,7 @@ static rd_kafka_mock_cluster_t *
 create_cluster(rd_kafka_t *client, const Options *options)
 {
 	rd_kafka_mock_cluster_t *cluster;
-	int			busy = rig_listeners_open(options->port, options->brokers);
+	int busy = rig_listeners_open(options->port, options->brokers);
 
 	if (busy != 0)
 	{
@@ -208,7 +207,7 @@ is_topic_visible(rd_kafka_t *client, const Topic *topic)
 {
 	const struct rd_kafka_metadata *metadata;
 	rd_kafka_topic_t *handle = rd_kafka_topic_new(client, topic->name, NULL);
-	bool		visible = false;
+	bool visible = false;
 
 	if (handle == NULL)
 		return false;
@@ -245,9 +244,9 @@ announce_ready(rd_kafka_t *client, rd_kafka_mock_cluster_t *cluster, const Optio
 int
 main(int argc, char **argv)
 {
-	Options		options;
-	sigset_t	ending;
-	int			received;
+	Options options;
+	sigset_t ending;
+	int received;
 	rd_kafka_t *client;
 	rd_kafka_mock_cluster_t *cluster;
 
