@@ -9,10 +9,13 @@
 
 #include "ingest.h"
 
-/* Elements of a one-dimensional array argument, NULL for a null argument. */
+/*
+ * Elements of a one-dimensional array argument, NULL for a null argument. An expected count of
+ * -1 takes any number, which is left there.
+ */
 static Datum *
 array_argument(FunctionCallInfo fcinfo, int argument, const char *name, Oid type, int16 length, bool byval, char align,
-			   bool **nulls, int32 expected)
+			   bool **nulls, int32 *expected)
 {
 	ArrayType  *array;
 	Datum	   *elements;
@@ -26,10 +29,11 @@ array_argument(FunctionCallInfo fcinfo, int argument, const char *name, Oid type
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
 				 errmsg("%s must be a one-dimensional array", name)));
 	deconstruct_array(array, type, length, byval, align, &elements, nulls, &count);
-	if (expected >= 0 && count != expected)
+	if (*expected >= 0 && count != *expected)
 		ereport(ERROR,
 				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-				 errmsg("%s has %d elements, payloads has %d", name, count, expected)));
+				 errmsg("%s has %d elements, payloads has %d", name, count, *expected)));
+	*expected = count;
 	return elements;
 }
 
@@ -37,17 +41,14 @@ void
 rig_ingest_take_payloads(IngestBatch *batch, FunctionCallInfo fcinfo, int argument)
 {
 	bool	   *nulls;
-	ArrayType  *array;
 	Datum	   *elements;
-	int			count;
+	int32		count = -1;
 
 	if (PG_ARGISNULL(argument))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("payloads must not be null")));
-	elements = array_argument(fcinfo, argument, "payloads", BYTEAOID, -1, false, TYPALIGN_INT, &nulls, -1);
-	array = PG_GETARG_ARRAYTYPE_P(argument);
-	count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+	elements = array_argument(fcinfo, argument, "payloads", BYTEAOID, -1, false, TYPALIGN_INT, &nulls, &count);
 	batch->payload_count = count;
 	batch->payloads = palloc(Max(count, 1) * sizeof(struct varlena *));
 	for (int i = 0; i < count; i++)
@@ -60,7 +61,7 @@ rig_ingest_take_times(IngestBatch *batch, FunctionCallInfo fcinfo, int argument)
 {
 	bool	   *nulls;
 	Datum	   *elements = array_argument(fcinfo, argument, "times", TIMESTAMPTZOID, sizeof(TimestampTz), FLOAT8PASSBYVAL,
-										  TYPALIGN_DOUBLE, &nulls, batch->payload_count);
+										  TYPALIGN_DOUBLE, &nulls, &batch->payload_count);
 
 	if (elements == NULL)
 		return;
@@ -85,9 +86,9 @@ rig_ingest_take_positions(IngestBatch *batch, FunctionCallInfo fcinfo, int parti
 	bool	   *partition_nulls;
 	bool	   *offset_nulls;
 	Datum	   *partitions = array_argument(fcinfo, partitions_argument, "partitions", INT4OID, sizeof(int32), true,
-											TYPALIGN_INT, &partition_nulls, batch->payload_count);
+											TYPALIGN_INT, &partition_nulls, &batch->payload_count);
 	Datum	   *offsets = array_argument(fcinfo, offsets_argument, "offsets", INT8OID, sizeof(int64), FLOAT8PASSBYVAL,
-										 TYPALIGN_DOUBLE, &offset_nulls, batch->payload_count);
+										 TYPALIGN_DOUBLE, &offset_nulls, &batch->payload_count);
 
 	if ((partitions == NULL) != (offsets == NULL))
 		ereport(ERROR,
@@ -111,7 +112,7 @@ void
 rig_ingest_refuse_unsupported(FunctionCallInfo fcinfo, int32 count)
 {
 	bool	   *nulls;
-	Datum	   *formats = array_argument(fcinfo, 2, "formats", TEXTOID, -1, false, TYPALIGN_INT, &nulls, count);
+	Datum	   *formats = array_argument(fcinfo, 2, "formats", TEXTOID, -1, false, TYPALIGN_INT, &nulls, &count);
 
 	for (int32 i = 0; formats != NULL && i < count; i++)
 		if (!nulls[i] && strcmp(TextDatumGetCString(formats[i]), "json") != 0)
@@ -119,7 +120,7 @@ rig_ingest_refuse_unsupported(FunctionCallInfo fcinfo, int32 count)
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					 errmsg("payload format \"%s\" is not supported", TextDatumGetCString(formats[i])),
 					 errhint("Supported: json.")));
-	if (array_argument(fcinfo, 3, "tokens", BYTEAOID, -1, false, TYPALIGN_INT, &nulls, count) == NULL)
+	if (array_argument(fcinfo, 3, "tokens", BYTEAOID, -1, false, TYPALIGN_INT, &nulls, &count) == NULL)
 		return;
 	for (int32 i = 0; i < count; i++)
 		if (!nulls[i])
