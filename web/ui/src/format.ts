@@ -14,7 +14,11 @@ function formatter(decimals: number): Intl.NumberFormat {
 }
 
 export function formatNumber(value: number, decimals: number): string {
-	return Number.isFinite(value) ? formatter(decimals).format(value) : NOTHING;
+	if (!Number.isFinite(value)) {
+		return NOTHING;
+	}
+	// What rounds to zero has no sign.
+	return formatter(decimals).format(Math.abs(value) < 0.5 / 10 ** decimals ? 0 : value);
 }
 
 /** Decimals that resolve about a hundredth of the normal range: more would only flicker. */

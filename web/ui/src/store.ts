@@ -171,12 +171,12 @@ export class Store {
 			machine.described = true;
 			const ts = parseTime(row.ts);
 			this.clock.observe(ts + (row.age_ms ?? Number.NaN), now);
+			this.count(machine, parseTime(row.received_at), row.readings, row.latency_ms, now);
 			if (!machine.synced || ts > machine.ts) {
 				machine.state = row.state;
 				machine.ts = ts;
 				machine.receivedAt = parseTime(row.received_at);
 				machine.synced = true;
-				machine.traffic.add(now, row.readings, row.latency_ms ?? Number.NaN);
 			}
 			this.emit({ kind: 'readings', machine });
 		}
@@ -213,7 +213,7 @@ export class Store {
 		const ts = parseTime(event.ts);
 		const receivedAt = parseTime(event.received_at);
 		this.clock.observe(receivedAt, now);
-		machine.traffic.add(now, event.readings, event.latency_ms ?? Number.NaN);
+		this.count(machine, receivedAt, event.readings, event.latency_ms, now);
 		let described = machine.described;
 		if (!machine.synced || !(ts < machine.ts)) {
 			machine.state = event.state;
@@ -234,7 +234,7 @@ export class Store {
 	totalRate(now: number): number {
 		let sum = Number.NaN;
 		for (const machine of this.machines.values()) {
-			const rate = machine.traffic.rate(now);
+			const rate = machine.traffic.rate(this.clock.now(now));
 			if (Number.isFinite(rate)) {
 				sum = Number.isFinite(sum) ? sum + rate : rate;
 			}
@@ -247,8 +247,18 @@ export class Store {
 		const serverNow = this.clock.now(now);
 		const latencies = [...this.machines.values()]
 			.filter((machine) => !machine.isStale(serverNow))
-			.map((machine) => machine.traffic.latency(now));
+			.map((machine) => machine.traffic.latency(serverNow));
 		return median(latencies.filter(Number.isFinite));
+	}
+
+	/** The time of receipt belongs to the newest reading by device time. When older data arrives it stands still, and the present counts. */
+	private count(machine: Machine, receivedAt: number, readings: number, latency: number | null, now: number): void {
+		const { traffic } = machine;
+		const late = receivedAt <= traffic.newest && readings > traffic.readings;
+		const at = late ? this.clock.now(now) : receivedAt;
+		if (Number.isFinite(at)) {
+			traffic.add(at, readings, latency ?? Number.NaN);
+		}
 	}
 
 	private addMachine(name: string): Machine {

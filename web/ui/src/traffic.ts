@@ -1,5 +1,5 @@
-// Message rate and latency of one machine over the last seconds, from its reading counter: events may be coalesced on the
-// way, the counter still counts every message.
+// Message rate and latency of one machine over the last seconds, from its reading counter and the times at which the
+// server stored them: events may be coalesced, repeated or late on the way, and the rate is still exact.
 
 const WINDOW_MS = 10_000;
 /** Samples closer than this replace each other, so a fast stream needs no more memory than a slow one. */
@@ -12,13 +12,17 @@ interface Sample {
 }
 
 export class Traffic {
-	/** In order of time; the first one may be older than the window and is the base of the rate. */
+	/** In order of time and counter; the first one may be older than the window and is the base of the rate. */
 	private samples: Sample[] = [];
 
+	/** Takes the counter as it was when the server stored a message, in server time. */
 	add(at: number, readings: number, latency: number): void {
 		const last = this.samples.at(-1);
+		if (last !== undefined && readings === last.readings) {
+			return;
+		}
 		if (last !== undefined && (readings < last.readings || at < last.at)) {
-			this.samples = [];
+			this.clear();
 		}
 		const before = this.samples.at(-2);
 		if (before !== undefined && at - before.at < SPACING_MS) {
@@ -28,11 +32,20 @@ export class Traffic {
 		this.forget(at);
 	}
 
+	/** Time and counter of the newest sample; NaN before the first. */
+	get newest(): number {
+		return this.samples.at(-1)?.at ?? Number.NaN;
+	}
+
+	get readings(): number {
+		return this.samples.at(-1)?.readings ?? Number.NaN;
+	}
+
 	clear(): void {
 		this.samples = [];
 	}
 
-	/** Messages per second; NaN until two samples allow an answer. */
+	/** Messages per second; NaN until two messages or a quiet window allow an answer. */
 	rate(now: number): number {
 		this.forget(now);
 		const first = this.samples[0];
@@ -45,7 +58,7 @@ export class Traffic {
 		}
 		// Between two messages the span ends at the newest one, so a steady stream reads steady; once it pauses, time counts.
 		const end = now - last.at > WINDOW_MS / 4 ? now : last.at;
-		return end > first.at ? ((last.readings - first.readings) * 1000) / (end - first.at) : Number.NaN;
+		return first !== last && end > first.at ? ((last.readings - first.readings) * 1000) / (end - first.at) : Number.NaN;
 	}
 
 	/** Median latency in the window, in milliseconds; the newest known one when the window is empty. */

@@ -23,6 +23,12 @@ test('what is not there is a dash', () => {
 	}
 });
 
+test('zero has no sign', () => {
+	assert.equal(formatNumber(-0.01, 1), '0.0');
+	assert.equal(formatNumber(-0, 0), '0');
+	assert.equal(formatNumber(-0.06, 1), '-0.1');
+});
+
 test('durations and latencies', () => {
 	assert.equal(formatDuration(-5), '< 1 s');
 	assert.equal(formatDuration(9_900), '9 s');

@@ -137,3 +137,21 @@ test('an empty label shows the name', () => {
 	assert.equal(machine.label, 'A');
 	assert.equal(machine.sensors[0].label, 'rpm');
 });
+
+test('the rate is exact from the first message on, however late events are handled', () => {
+	const { store, machine } = storeWithMachine();
+	store.applyReading(reading('A', start, { rpm: 1 }, { readings: 1 }), start + 900);
+	store.applyReading(reading('A', start + 1000, { rpm: 2 }, { readings: 2 }), start + 1001);
+	assert.equal(machine.traffic.rate(start + 1001), 1);
+	store.applyReading(reading('A', start + 2000, { rpm: 2 }, { readings: 3 }), start + 3900);
+	assert.equal(machine.traffic.rate(store.clock.now(start + 3900)), 1);
+	assert.equal(store.totalRate(start + 3900), 1);
+});
+
+test('older data that arrives counts as traffic', () => {
+	const { store, machine } = storeWithMachine();
+	for (let i = 1; i <= 20; i++) {
+		store.applyReading(reading('A', start, { rpm: 1 }, { readings: 1 + i * 10 }), start + i * 1000);
+	}
+	assert.equal(machine.traffic.rate(start + 20_000), 10);
+});

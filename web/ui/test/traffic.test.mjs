@@ -25,6 +25,17 @@ test('a steady stream reads steady, at one and at a thousand messages per second
 	}
 });
 
+test('an event without a new message changes nothing', () => {
+	const traffic = new Traffic();
+	for (let i = 0; i <= 20; i++) {
+		traffic.add(i * 1000, i, 5);
+		traffic.add(i * 1000 + 700, i, 5);
+		if (i > 1) {
+			near(traffic.rate(i * 1000 + 700), 1, 0.001);
+		}
+	}
+});
+
 test('coalesced events still count every message', () => {
 	const traffic = new Traffic();
 	for (let i = 0; i <= 100; i++) {

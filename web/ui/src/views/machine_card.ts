@@ -77,8 +77,9 @@ export class MachineCard {
 		const { machine } = this;
 		this.title.set(machine.label === machine.name ? machine.name : `${machine.name} · ${machine.label}`);
 		this.state.set(formatState(machine.state));
-		this.updateAge(this.store.clock.now(now));
-		this.updateTraffic(now);
+		const serverNow = this.store.clock.now(now);
+		this.updateAge(serverNow);
+		this.updateTraffic(serverNow);
 		let abnormal = 0;
 		for (const group of this.groups.values()) {
 			abnormal += group.update(machine, this.isOpen);
@@ -92,10 +93,10 @@ export class MachineCard {
 		this.age.set(formatDuration(this.machine.age(serverNow)), stale ? 'warn' : null);
 	}
 
-	private updateTraffic(now: number): void {
+	private updateTraffic(serverNow: number): void {
 		const { traffic } = this.machine;
-		this.rate.set(formatRate(traffic.rate(now)), null, 'Messages stored per second, over the last 10 seconds');
-		const latency = traffic.latency(now);
+		this.rate.set(formatRate(traffic.rate(serverNow)), null, 'Messages stored per second, over the last 10 seconds');
+		const latency = traffic.latency(serverNow);
 		if (latency < -SKEW_MS) {
 			this.latency.set(`${formatLatency(latency)} ▲ clock skew`, 'warn', "The device's clock is ahead of the server's");
 		} else {
