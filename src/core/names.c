@@ -46,19 +46,35 @@ fold_product(uint64_t a, uint64_t b)
 #endif
 }
 
+/* Up to 8 bytes as one number. Short texts are read by overlapping halves, without a loop. */
+static inline uint64_t
+load_short(const char *text, int32_t length)
+{
+	const unsigned char *bytes = (const unsigned char *) text;
+	uint32_t	first;
+	uint32_t	last;
+
+	if (length >= 4)
+	{
+		memcpy(&first, text, sizeof(first));
+		memcpy(&last, text + length - sizeof(last), sizeof(last));
+		return (uint64_t) last << 32 | first;
+	}
+	if (length == 0)
+		return 0;
+	return (uint64_t) bytes[0] << 16 | (uint64_t) bytes[length / 2] << 8 | bytes[length - 1];
+}
+
 /* The table's address takes part as a seed, so that nobody can prepare colliding names. */
 static uint32_t
 hash_name(const RigNames *names, const char *text, int32_t length)
 {
 	uint64_t	seed = (uint64_t) (uintptr_t) names * UINT64_C(0x9e3779b97f4a7c15);
 	uint64_t	hash = seed ^ (uint64_t) length;
-	char		tail[RIG_WORD_SIZE] = {0};
 
-	for (; length >= RIG_WORD_SIZE; length -= RIG_WORD_SIZE, text += RIG_WORD_SIZE)
+	for (; length > RIG_WORD_SIZE; length -= RIG_WORD_SIZE, text += RIG_WORD_SIZE)
 		hash = fold_product(hash ^ rig_word_load(text), seed ^ UINT64_C(0xa0761d6478bd642f));
-	if (length > 0)
-		memcpy(tail, text, (size_t) length);
-	hash = fold_product(hash ^ rig_word_load(tail), seed ^ UINT64_C(0xe7037ed1a0b428db));
+	hash = fold_product(hash ^ load_short(text, length), seed ^ UINT64_C(0xe7037ed1a0b428db));
 	return (uint32_t) (hash ^ (hash >> 32));
 }
 

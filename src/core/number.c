@@ -5,8 +5,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "word_scan.h"
-
 /* One more digit always fits below this. */
 #define SIGNIFICAND_FULL UINT64_C(1000000000000000000)
 
@@ -16,9 +14,6 @@
 /* 767 digits decide every rounding; what follows only matters as zero or not. */
 #define LONG_DIGITS 800
 #define LONG_EXPONENT 5000
-
-/* Bytes that the short form may look at: 7 digits, point, 7 digits, the byte behind. */
-#define SHORT_REACH 16
 
 static inline bool
 is_digit(char byte)
@@ -122,54 +117,12 @@ scan_number(const char *at, const char *end, RigDecimal *decimal)
 	return at;
 }
 
-/* Up to 7 digits, perhaps a point and up to 7 more, which is what sensors send; else NULL. */
-static inline const char *
-scan_short_number(const char *at, RigDecimal *decimal)
-{
-	uint64_t	word = rig_word_load(at);
-	int			count = rig_word_digit_count(word);
-	uint64_t	significand;
-
-	if (count == 0 || count == RIG_WORD_SIZE || (*at == '0' && count > 1))
-		return NULL;
-	significand = rig_word_digits(word, count);
-	decimal->exponent = 0;
-	at += count;
-	if (*at == '.')
-	{
-		static const uint32_t powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000};
-
-		word = rig_word_load(at + 1);
-		count = rig_word_digit_count(word);
-		if (count == 0 || count == RIG_WORD_SIZE)
-			return NULL;
-		significand = significand * powers[count] + rig_word_digits(word, count);
-		decimal->exponent = -count;
-		at += 1 + count;
-	}
-	if ((*at | 0x20) == 'e')
-		return NULL;
-	decimal->significand = significand;
-	decimal->exact = true;
-	decimal->end = at;
-	return at;
-}
-
 const char *
 rig_decimal_scan(const char *at, const char *end, RigDecimal *decimal)
 {
 	decimal->text = at;
 	decimal->negative = at < end && *at == '-';
-	if (decimal->negative)
-		at++;
-	if (end - at >= SHORT_REACH)
-	{
-		const char *behind = scan_short_number(at, decimal);
-
-		if (behind != NULL)
-			return behind;
-	}
-	return scan_number(at, end, decimal);
+	return scan_number(at + decimal->negative, end, decimal);
 }
 
 #ifdef __SIZEOF_INT128__

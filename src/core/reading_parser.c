@@ -152,7 +152,10 @@ read_key(RigReadingParser *parser, const char *at, Key *key)
 	const RigKnownKey *known = &parser->known.keys[predicted];
 
 	if (!rig_json_is(&parser->json, at, '"'))
-		return rig_json_fail(&parser->json, at);
+	{
+		rig_json_fail(&parser->json, at);
+		return NULL;
+	}
 	at++;
 	parser->key_count++;
 	if (rig_known_key_matches(known, at, parser->json.end - at) && parser->key_count <= RIG_PARSER_MAX_KEYS)
@@ -169,7 +172,10 @@ read_key(RigReadingParser *parser, const char *at, Key *key)
 
 	at = rig_json_skip_space(&parser->json, at);
 	if (!rig_json_is(&parser->json, at, ':'))
-		return rig_json_fail(&parser->json, at);
+	{
+		rig_json_fail(&parser->json, at);
+		return NULL;
+	}
 	return rig_json_skip_space(&parser->json, at + 1);
 }
 
@@ -224,61 +230,52 @@ mark_sensor_key(RigReadingParser *parser, RigKnownKey *known, const Key *key)
 	known->reading = parser->reading_number;
 }
 
+static bool
+begins_number(const RigReadingParser *parser, const char *at)
+{
+	return at < parser->json.end && (*at == '-' || (*at >= '0' && *at <= '9'));
+}
+
+/* Reads the value of a key that may be a sensor, in any form it can have. */
+static const char *
+read_any_value(RigReadingParser *parser, const char *at, RigValueKind *kind, double *number)
+{
+	RigDecimal	decimal;
+
+	*kind = RIG_VALUE_NOT_A_NUMBER;
+	*number = 0;
+	if (!begins_number(parser, at))
+		return skip_value(parser, at);
+	at = rig_json_scan_number(&parser->json, at, &decimal);
+	if (at != NULL)
+		*kind = rig_decimal_to_double(&decimal, number) ? RIG_VALUE_NUMBER : RIG_VALUE_OUT_OF_RANGE;
+	return at;
+}
+
 /* Reads the value of a key that may be a sensor. */
 static inline const char *
 read_sensor(RigReadingParser *parser, const char *at, const Key *key)
 {
 	RigKnownKey *known = &parser->known.keys[key->id];
-	RigValueKind kind = RIG_VALUE_NOT_A_NUMBER;
-	double		number = 0;
+	RigValueKind kind = RIG_VALUE_NUMBER;
+	double		number;
+	const char *behind = rig_number_read_short(at, parser->json.end, &number);
 
 	mark_sensor_key(parser, known, key);
-	if (at < parser->json.end && (*at == '-' || (*at >= '0' && *at <= '9')))
+	if (behind == NULL)
 	{
-		RigDecimal	decimal;
-
-		at = rig_json_scan_number(&parser->json, at, &decimal);
-		if (at == NULL)
+		behind = read_any_value(parser, at, &kind, &number);
+		if (behind == NULL)
 			return NULL;
-		kind = rig_decimal_to_double(&decimal, &number) ? RIG_VALUE_NUMBER : RIG_VALUE_OUT_OF_RANGE;
 	}
-	else if ((at = skip_value(parser, at)) == NULL)
-		return NULL;
-
 	if (known->name != RIG_KEY_NAME_GOOD)
 	{
 		/* Such a name cannot be a known sensor: without a number it is just ignored. */
 		if (known->name == RIG_KEY_NAME_WITH_NUL || kind != RIG_VALUE_NOT_A_NUMBER)
 			refuse_reading(parser, RIG_REASON_BAD_SENSOR_NAME, key);
-		return at;
+		return behind;
 	}
-	return add_value(parser, key->id, kind, number) ? at : run_out_of_memory(parser);
-}
-
-/* Reads the object of sensors from its opening brace. */
-static const char *
-read_sensors(RigReadingParser *parser, const char *at)
-{
-	bool		more;
-
-	parser->depth++;
-	at = begin_members(parser, at, &more);
-	while (more)
-	{
-		Key			key;
-
-		at = read_key(parser, at, &key);
-		if (at == NULL)
-			return NULL;
-		at = key.id != RIG_NAMES_NONE ? read_sensor(parser, at, &key) : skip_value(parser, at);
-		if (at == NULL)
-			return NULL;
-		at = end_member(parser, at, &more);
-		if (at == NULL)
-			return NULL;
-	}
-	parser->depth--;
-	return at;
+	return add_value(parser, key->id, kind, number) ? behind : run_out_of_memory(parser);
 }
 
 static const char *
@@ -336,7 +333,7 @@ read_timestamp(RigReadingParser *parser, const char *at, const Key *key)
 		if (at != NULL)
 			result = rig_timestamp_parse(text.start, text.length, &reading->time_us);
 	}
-	else if (at < parser->json.end && (*at == '-' || (*at >= '0' && *at <= '9')))
+	else if (begins_number(parser, at))
 	{
 		RigDecimal	decimal;
 
@@ -359,18 +356,29 @@ read_timestamp(RigReadingParser *parser, const char *at, const Key *key)
 	return at;
 }
 
-/* Reads the value of a key of the reading itself. */
+static const char *read_members(RigReadingParser *parser, const char *at, bool nested);
+
+/* Reads what stands under "sensors". */
 static const char *
-read_member(RigReadingParser *parser, const char *at, const Key *key)
+read_sensors(RigReadingParser *parser, const char *at, const Key *key)
 {
-	RigKeyRole	role;
+	if (rig_json_is(&parser->json, at, '{'))
+	{
+		parser->depth++;
+		at = read_members(parser, at, true);
+		parser->depth--;
+		return at;
+	}
+	at = skip_value(parser, at);
+	if (at != NULL && !add_value(parser, key->id, RIG_VALUE_NOT_A_NUMBER, 0))
+		return run_out_of_memory(parser);
+	return at;
+}
 
-	if (key->id == RIG_NAMES_NONE)
-		return skip_value(parser, at);
-	role = (RigKeyRole) parser->known.keys[key->id].role;
-	if (role == RIG_KEY_SENSOR)
-		return read_sensor(parser, at, key);
-
+/* Reads the value of a key that has a role in the reading. */
+static const char *
+read_role(RigReadingParser *parser, const char *at, const Key *key, RigKeyRole role)
+{
 	/* Apart from sensors: "sensors" may well contain one that is called "state". */
 	if ((parser->roles_seen & 1U << role) != 0)
 		refuse_reading(parser, RIG_REASON_DUPLICATE_KEY, key);
@@ -384,13 +392,40 @@ read_member(RigReadingParser *parser, const char *at, const Key *key)
 		case RIG_KEY_STATE:
 			return read_state(parser, at);
 		default:
-			break;
+			return read_sensors(parser, at, key);
 	}
-	if (rig_json_is(&parser->json, at, '{'))
-		return read_sensors(parser, at);
-	at = skip_value(parser, at);
-	if (at != NULL && !add_value(parser, key->id, RIG_VALUE_NOT_A_NUMBER, 0))
-		return run_out_of_memory(parser);
+}
+
+/*
+ * Reads an object from its opening brace: the reading, or the sensors nested in it. One
+ * function for both, so that its fast path exists once; it calls itself once at most.
+ */
+static const char *
+read_members(RigReadingParser *parser, const char *at, bool nested)
+{
+	bool		more;
+
+	at = begin_members(parser, at, &more);
+	while (more)
+	{
+		Key			key;
+		RigKeyRole	role;
+
+		at = read_key(parser, at, &key);
+		if (at == NULL)
+			return NULL;
+		if (key.id == RIG_NAMES_NONE)
+			at = skip_value(parser, at);
+		else if (!nested && (role = (RigKeyRole) parser->known.keys[key.id].role) != RIG_KEY_SENSOR)
+			at = read_role(parser, at, &key, role);
+		else
+			at = read_sensor(parser, at, &key);
+		if (at == NULL)
+			return NULL;
+		at = end_member(parser, at, &more);
+		if (at == NULL)
+			return NULL;
+	}
 	return at;
 }
 
@@ -434,8 +469,6 @@ end_reading(RigReadingParser *parser)
 static const char *
 read_reading(RigReadingParser *parser, const char *at, int depth)
 {
-	bool		more;
-
 	if (!begin_reading(parser, depth))
 		return run_out_of_memory(parser);
 	if (!rig_json_is(&parser->json, at, '{'))
@@ -444,22 +477,9 @@ read_reading(RigReadingParser *parser, const char *at, int depth)
 		refuse_reading(parser, RIG_REASON_NOT_A_READING, NULL);
 		return skip_value(parser, at);
 	}
-	at = begin_members(parser, at, &more);
-	while (more)
-	{
-		Key			key;
-
-		at = read_key(parser, at, &key);
-		if (at == NULL)
-			return NULL;
-		at = read_member(parser, at, &key);
-		if (at == NULL)
-			return NULL;
-		at = end_member(parser, at, &more);
-		if (at == NULL)
-			return NULL;
-	}
-	end_reading(parser);
+	at = read_members(parser, at, false);
+	if (at != NULL)
+		end_reading(parser);
 	return at;
 }
 
