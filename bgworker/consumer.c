@@ -145,6 +145,10 @@ tend_source(RigConsumer *consumer, int64 now_us)
 	}
 	if (seen->paused != consumer->source->paused)
 		pause_or_resume(consumer, seen->paused);
+	else if (seen->revision != consumer->source->revision)
+		/* Paused and resumed in between, perhaps to move a position. */
+		consumer->claim_again = true;
+	consumer->source->revision = seen->revision;
 }
 
 static bool
@@ -411,7 +415,7 @@ run_consume(RigConsumer *consumer, int64 now_us)
 	RigBatchLimits limits = rig_delivery_limits();
 	int64		wait_us;
 
-	if (delivery->stored == 0 && delivery->failure.sqlstate[0] == '\0')
+	if (delivery->stored == 0 && delivery->failure.sqlstate[0] == '\0' && !consumer->claim_again)
 		rig_delivery_fill(delivery, consumer->kafka, &limits, now_us);
 	if (rig_delivery_due(delivery, &limits, now_us))
 	{

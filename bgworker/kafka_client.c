@@ -549,7 +549,8 @@ drain_queue(RigKafka *kafka)
 }
 
 bool
-rig_kafka_assign(RigKafka *kafka, const RigKafkaPosition *positions, int count, char *error, size_t error_size)
+rig_kafka_assign(RigKafka *kafka, const RigKafkaPosition *positions, int count,
+				 char *error, size_t error_size)
 {
 	rd_kafka_topic_partition_list_t *list;
 	rd_kafka_resp_err_t result = rd_kafka_assign(kafka->consumer, NULL);

@@ -99,7 +99,8 @@ extern int	rig_kafka_fetch(RigKafka *kafka, RigKafkaMessage *messages, int most)
 extern void rig_kafka_release(RigKafkaMessage *messages, int count);
 
 /* Consume from these positions and nothing else; count 0 = consume nothing. */
-extern bool rig_kafka_assign(RigKafka *kafka, const RigKafkaPosition *positions, int count, char *error, size_t error_size);
+extern bool rig_kafka_assign(RigKafka *kafka, const RigKafkaPosition *positions, int count,
+							 char *error, size_t error_size);
 
 /*
  * Next partition whose position the broker does not have, since the last

@@ -70,8 +70,10 @@ rig_kafka_property_refused(const char *key)
 	for (size_t i = 0; i < sizeof(REFUSED) / sizeof(REFUSED[0]); i++)
 	{
 		size_t		length = strlen(REFUSED[i]);
+		bool		family = REFUSED[i][length - 1] == '.';
 
-		if (REFUSED[i][length - 1] == '.' ? strncasecmp(key, REFUSED[i], length) == 0 : strcasecmp(key, REFUSED[i]) == 0)
+		/* Compared with its end, unless it stands for a family. */
+		if (strncasecmp(key, REFUSED[i], family ? length : length + 1) == 0)
 			return true;
 	}
 	return false;

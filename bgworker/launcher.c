@@ -21,7 +21,7 @@
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
+#include "utils/relcache.h"
 #include "utils/varlena.h"
 
 #define PROBE_INTERVAL_MS 1000
@@ -98,36 +98,50 @@ set_state(Database *database, DatabaseState state)
 	log_state(database);
 }
 
-/* Look up a database; InvalidOid when it is missing, and whether it can be entered. */
-static Oid
-find_database(const char *name, bool *open)
+/*
+ * Read the row of a shared catalog whose name column has this value; NULL when
+ * there is none. Free the copy with heap_freetuple(). A scan of the table,
+ * because without a database its indexes may not be usable.
+ */
+static HeapTuple
+read_shared_row(Oid catalog, AttrNumber column, const char *name)
 {
-	Relation	relation = table_open(DatabaseRelationId, AccessShareLock);
+	Relation	relation = table_open(catalog, AccessShareLock);
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple	tuple;
-	Oid			oid = InvalidOid;
 
-	ScanKeyInit(&key, Anum_pg_database_datname, BTEqualStrategyNumber, F_NAMEEQ, CStringGetDatum(name));
-	scan = systable_beginscan(relation, DatabaseNameIndexId, true, NULL, 1, &key);
+	ScanKeyInit(&key, column, BTEqualStrategyNumber, F_NAMEEQ, CStringGetDatum(name));
+	scan = systable_beginscan(relation, InvalidOid, false, NULL, 1, &key);
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
-	{
-		Form_pg_database row = (Form_pg_database) GETSTRUCT(tuple);
-
-		oid = row->oid;
-		/* A limit below -1 marks a database whose DROP was interrupted. */
-		*open = row->datallowconn && row->datconnlimit >= -1;
-	}
+		tuple = heap_copytuple(tuple);
 	systable_endscan(scan);
 	table_close(relation, AccessShareLock);
-	return oid;
+	return tuple;
+}
+
+static DatabaseState
+probe_catalog(const char *name, RigWorkerArgs *args)
+{
+	HeapTuple	tuple = read_shared_row(DatabaseRelationId, Anum_pg_database_datname, name);
+	Form_pg_database row;
+	bool		open;
+
+	if (!HeapTupleIsValid(tuple))
+		return DATABASE_MISSING;
+	row = (Form_pg_database) GETSTRUCT(tuple);
+	args->database = row->oid;
+	/* A limit below -1 marks a database whose DROP was interrupted. */
+	open = row->datallowconn && row->datconnlimit >= -1;
+	heap_freetuple(tuple);
+	return open ? DATABASE_SERVED : DATABASE_CLOSED;
 }
 
 static DatabaseState
 probe_role(RigWorkerArgs *args)
 {
-	HeapTuple	tuple = SearchSysCache1(AUTHNAME, CStringGetDatum(RIG_WORKER_ROLE));
+	HeapTuple	tuple = read_shared_row(AuthIdRelationId, Anum_pg_authid_rolname, RIG_WORKER_ROLE);
 	DatabaseState state = DATABASE_SERVED;
 	Form_pg_authid row;
 
@@ -139,7 +153,7 @@ probe_role(RigWorkerArgs *args)
 		state = DATABASE_ROLE_UNSAFE;
 	else if (!row->rolcanlogin)
 		state = DATABASE_ROLE_REFUSED;
-	ReleaseSysCache(tuple);
+	heap_freetuple(tuple);
 	return state;
 }
 
@@ -148,21 +162,15 @@ static DatabaseState
 probe_database(const char *name, RigWorkerArgs *args)
 {
 	DatabaseState state;
-	bool		open = false;
 
 	StartTransactionCommand();
 	(void) GetTransactionSnapshot();
-	args->database = find_database(name, &open);
-	if (!OidIsValid(args->database))
-		state = DATABASE_MISSING;
-	else if (!open)
-		state = DATABASE_CLOSED;
-	else
-	{
+	state = probe_catalog(name, args);
+	if (state == DATABASE_SERVED)
 		state = probe_role(args);
-		if (state == DATABASE_SERVED && !rig_may_connect(args->database, args->role))
-			state = DATABASE_ROLE_REFUSED;
-	}
+	/* Rights are looked up through indexes; without them the attempt to connect decides. */
+	if (state == DATABASE_SERVED && criticalSharedRelcachesBuilt && !rig_may_connect(args->database, args->role))
+		state = DATABASE_ROLE_REFUSED;
 	CommitTransactionCommand();
 	return state;
 }

@@ -14,7 +14,7 @@
 #include "storage/ipc.h"
 #include "utils/memutils.h"
 
-#define TICK_MS 500
+#define TICK_MS 250
 #define MAINTENANCE_INTERVAL_US INT64CONST(60000000)
 /* After a failed tick, which may have met a lock. */
 #define MAINTENANCE_RETRY_US INT64CONST(10000000)
