@@ -18,6 +18,7 @@
 #define TURN_US RIG_SECOND_US
 #define STARTUP_WAIT_US (4 * RIG_SECOND_US)
 #define STOP_WAIT_S 3
+#define UNLIMITED_RATE 100000.0 /* the most that the table takes; stands for "max" */
 
 struct RigControl
 {
@@ -96,6 +97,14 @@ connect_database(void)
 	return PQconnectdbParams(names, values, 0);
 }
 
+/* Notices of a server that shuts down are no news: what matters comes as an error. */
+static void
+ignore_notice(void *context, const char *message)
+{
+	(void) context;
+	(void) message;
+}
+
 /* Result of a statement, or NULL when it failed; the connection may be gone then. */
 static PGresult *
 query(RigControl *control, const char *sql, int count, const char *const *values)
@@ -153,6 +162,7 @@ ensure_connection(RigControl *control)
 		complain(control, "no database, trying on", PQerrorMessage(control->connection));
 		return false;
 	}
+	PQsetNoticeProcessor(control->connection, ignore_notice, NULL);
 	control->last_complaint = NULL;
 	PQclear(query(control, "SET statement_timeout = '5s'", 0, NULL));
 	take_database_lock(control);
@@ -167,6 +177,8 @@ keep_order(RigControl *control, const PGresult *row)
 	order.running = strcmp(PQgetvalue(row, 0, 0), "t") == 0;
 	/* A null rate reads as an empty string: no messages. */
 	order.rate = strtod(PQgetvalue(row, 0, 1), NULL);
+	if (order.rate >= UNLIMITED_RATE)
+		order.rate = INFINITY;
 	snprintf(order.fault, sizeof(order.fault), "%s", PQgetvalue(row, 0, 2));
 	snprintf(order.fault_machine, sizeof(order.fault_machine), "%s", PQgetvalue(row, 0, 3));
 	pthread_mutex_lock(&control->mutex);
@@ -181,10 +193,7 @@ prepare_row(RigControl *control)
 	char rate[32];
 	const char *values[] = {control->options->control, rate};
 
-	if (isinf(control->options->rate))
-		snprintf(rate, sizeof(rate), "Infinity");
-	else
-		snprintf(rate, sizeof(rate), "%.17g", control->options->rate);
+	snprintf(rate, sizeof(rate), "%.17g", fmin(control->options->rate, UNLIMITED_RATE));
 	PQclear(query(control, insert_sql, 2, values));
 	if (control->options->rate_given)
 		PQclear(query(control, rate_sql, 2, values));

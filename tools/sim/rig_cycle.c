@@ -13,6 +13,8 @@
 #define TRIP_EMPTY_SECONDS 32.0
 #define TRIP_SLIPS_SECONDS 15.0
 
+#define HURRIED_CONNECTION_SECONDS 60.0
+
 #define WELL_DEPTH 14000.0 /* then the rig moves to its next well */
 #define NEXT_WELL_DEPTH 5500.0
 
@@ -136,6 +138,16 @@ rest(RigCycle *cycle)
 	cycle->rotating = cycle->pumping = cycle->on_bottom = false;
 }
 
+/* The rest of a connection in a quicker pace, from where it is now. */
+static void
+hurry_connection(RigCycle *cycle)
+{
+	if (cycle->duration <= HURRIED_CONNECTION_SECONDS)
+		return;
+	cycle->elapsed *= HURRIED_CONNECTION_SECONDS / cycle->duration;
+	cycle->duration = HURRIED_CONNECTION_SECONDS;
+}
+
 static void
 leave_finished_activity(RigCycle *cycle, RigRandom *random, bool hold_drilling)
 {
@@ -163,6 +175,8 @@ leave_finished_activity(RigCycle *cycle, RigRandom *random, bool hold_drilling)
 void
 rig_cycle_step(RigCycle *cycle, RigRandom *random, double seconds, double rop, bool hold_drilling)
 {
+	if (hold_drilling && cycle->activity == RIG_CONNECTION)
+		hurry_connection(cycle);
 	cycle->elapsed += seconds;
 	leave_finished_activity(cycle, random, hold_drilling);
 	switch (cycle->activity)

@@ -41,8 +41,8 @@ typedef struct RigCycle
 extern void rig_cycle_init(RigCycle *cycle, RigRandom *random);
 
 /*
- * Moves on by seconds while the hole grows by rop feet per hour. hold_drilling cuts
- * trips and pauses short; connections stay, or the block would end at the floor.
+ * Moves on by seconds while the hole grows by rop feet per hour. hold_drilling ends
+ * trips and pauses and hurries connections, without which the block would stay at the floor.
  */
 extern void rig_cycle_step(RigCycle *cycle, RigRandom *random, double seconds, double rop, bool hold_drilling);
 

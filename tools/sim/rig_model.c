@@ -48,8 +48,8 @@ static const struct
 } drift_info[DRIFTS] = {
 	[DRIFT_WOB] = {1.2, 200},
 	[DRIFT_RPM] = {1.5, 120},
-	[DRIFT_SPM1] = {0.8, 180},
-	[DRIFT_SPM2] = {0.8, 180},
+	[DRIFT_SPM1] = {1.2, 180},
+	[DRIFT_SPM2] = {1.2, 180},
 	[DRIFT_FORMATION] = {0.10, 600},
 	[DRIFT_FRICTION] = {0.03, 300},
 	[DRIFT_VIBRATION] = {0.04, 120},
@@ -382,7 +382,7 @@ static void
 pump_mud(RigModel *model, double seconds, const RigFaultEffect *fault, double *values)
 {
 	const Character *character = &model->character;
-	double speed_up = 1 + 0.07 * fault->washout; /* the driller keeps up with lost pressure */
+	double speed_up = 1 + 0.08 * fault->washout; /* the driller keeps up with lost pressure */
 	double on = model->cycle.pumping ? speed_up : 0;
 	double spm1 = follow(model, LAG_SPM1, on * (character->spm[0] + model->drifts[DRIFT_SPM1].value));
 	double spm2 = follow(model, LAG_SPM2, on * (character->spm[1] + model->drifts[DRIFT_SPM2].value));
@@ -391,7 +391,7 @@ pump_mud(RigModel *model, double seconds, const RigFaultEffect *fault, double *v
 	double weight = character->mud_weight + model->drifts[DRIFT_MUD_WEIGHT].value;
 	double gas_drift = model->drifts[DRIFT_GAS].value;
 	double gas = follow(model, LAG_GAS, character->gas + gas_drift + 0.004 * model->rop + 14 * fault->kick);
-	double valve = 1 - 0.10 * fault->pump_valve + 0.07 * fault->pump_valve * fault->pump_valve_ripple;
+	double valve = 1 - 0.12 * fault->pump_valve + 0.07 * fault->pump_valve * fault->pump_valve_ripple;
 
 	move_pit(model, seconds, flow_in, influx, fault);
 	values[RIG_SPM1] = spm1;
@@ -399,7 +399,7 @@ pump_mud(RigModel *model, double seconds, const RigFaultEffect *fault, double *v
 	values[RIG_FLOW_IN] = flow_in;
 	values[RIG_FLOW_OUT_PCT] = character->paddle * 40 * (model->lags[LAG_FLOW_OUT] + influx) / 700;
 	values[RIG_SPP] = 2750 * pow(flow_in / 700, 1.8) * (weight / 10) * (0.85 + 0.15 * model->cycle.bit_depth / 10000) *
-		(1 - 0.30 * fault->washout) * (1 - 0.04 * fault->kick) * valve;
+		(1 - 0.32 * fault->washout) * (1 - 0.04 * fault->kick) * valve;
 	values[RIG_PIT_GAIN] = model->pit_gain;
 	values[RIG_PIT_VOLUME] = character->pit_volume + model->drifts[DRIFT_PIT].value + model->pit_gain;
 	values[RIG_MUD_WEIGHT_IN] = weight;
