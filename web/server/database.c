@@ -64,6 +64,14 @@ setup_session(RigDatabase *database, RigFailure *failure)
 	return false;
 }
 
+/* Warnings of the server belong in its log, not into the lines of ours. */
+static void
+ignore_notice(void *context, const PGresult *notice)
+{
+	(void) context;
+	(void) notice;
+}
+
 bool
 rig_database_connect(RigDatabase *database, RigFailure *failure)
 {
@@ -77,6 +85,7 @@ rig_database_connect(RigDatabase *database, RigFailure *failure)
 
 	rig_database_close(database);
 	database->connection = PQconnectdbParams(names, values, 1);
+	PQsetNoticeReceiver(database->connection, ignore_notice, NULL);
 	if (PQstatus(database->connection) != CONNECTION_OK)
 		rig_failure_set(failure, "08001", PQerrorMessage(database->connection));
 	else if (setup_session(database, failure))

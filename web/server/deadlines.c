@@ -65,6 +65,15 @@ rig_deadlines_socket_fd(const RigClientSocket *client)
 	return client->fd;
 }
 
+void
+rig_deadlines_abort(int fd)
+{
+	const struct linger discard = {.l_onoff = 1, .l_linger = 0};
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &discard, sizeof(discard));
+	shutdown(fd, SHUT_RDWR);
+}
+
 static int64_t
 allowed_time(int state)
 {
@@ -89,7 +98,7 @@ rig_deadlines_sweep(int64_t now)
 	for (RigClientSocket *client = sockets; client != NULL; client = client->next)
 	{
 		if (now - atomic_load(&client->since) > allowed_time(atomic_load(&client->state)))
-			shutdown(client->fd, SHUT_RDWR);
+			rig_deadlines_abort(client->fd);
 	}
 	pthread_mutex_unlock(&lock);
 }

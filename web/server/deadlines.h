@@ -30,7 +30,13 @@ extern void rig_deadlines_close(RigClientSocket *socket);
 
 extern int	rig_deadlines_socket_fd(const RigClientSocket *socket);
 
-/* Shuts down every socket that is over its deadline. */
+/*
+ * Ends a connection from outside its event loop, which then closes the socket. What was
+ * not sent yet is thrown away: the kernel would keep it for a client that takes nothing.
+ */
+extern void rig_deadlines_abort(int fd);
+
+/* Aborts every socket that is over its deadline. */
 extern void rig_deadlines_sweep(int64_t now);
 
 #endif

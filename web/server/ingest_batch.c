@@ -126,6 +126,9 @@ append_errors(Outcome *outcome, int first_index, RigBuffer *errors)
 		int			reading = PQgetisnull(outcome->rows, row, 1) ? 0 : read_int32(PQgetvalue(outcome->rows, row, 1));
 		const char *error = PQgetvalue(outcome->rows, row, 2);
 
+		/* -1 stands for the whole payload, which counts as one reading. */
+		if (reading < 0)
+			reading = 0;
 		rig_buffer_format(errors, "%s{\"index\":%d,", errors->length > 0 ? "," : "", first_index + reading);
 		rig_buffer_text(errors, error + 1);
 	}

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/socket.h>
 
 #include "address.h"
 #include "clock.h"
@@ -21,11 +21,10 @@
  * The library answers a header over its memory limit by itself, without our headers and
  * problem body. Our own, lower limit makes that rare.
  */
-#define CONNECTION_MEMORY 65536
+#define CONNECTION_MEMORY 32768
 #define HEADER_MAX 16384
 
 static struct MHD_Daemon *daemon_handle;
-static int	listen_fd = -1;
 static atomic_bool stopping;
 
 static pthread_mutex_t open_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -72,6 +71,19 @@ socket_of(struct MHD_Connection *connection)
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 
 	return info != NULL ? info->socket_context : NULL;
+}
+
+/*
+ * The library's own way to stop accepting (MHD_quiesce_daemon) races with its threads
+ * and may abort the program, so new connections are closed here instead.
+ */
+static enum MHD_Result
+admit_connection(void *context, const struct sockaddr *address, socklen_t length)
+{
+	(void) context;
+	(void) address;
+	(void) length;
+	return atomic_load(&stopping) ? MHD_NO : MHD_YES;
 }
 
 static void
@@ -344,9 +356,8 @@ rig_listener_start(int socket_fd)
 
 	rig_condition_init(&open_changed);
 	boot_id = (uint32_t) rig_random();
-	listen_fd = socket_fd;
 	daemon_handle = MHD_start_daemon(
-		flags, 0, NULL, NULL, handle_request, NULL,
+		flags, 0, admit_connection, NULL, handle_request, NULL,
 		MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL,
 		MHD_OPTION_LISTEN_SOCKET, socket_fd,
 		MHD_OPTION_THREAD_POOL_SIZE, (unsigned int) rig_config.threads,
@@ -365,7 +376,6 @@ void
 rig_listener_quiesce(void)
 {
 	atomic_store(&stopping, true);
-	MHD_quiesce_daemon(daemon_handle);
 }
 
 bool
@@ -385,5 +395,4 @@ void
 rig_listener_stop(void)
 {
 	MHD_stop_daemon(daemon_handle);
-	close(listen_fd);
 }

@@ -99,14 +99,15 @@ start_threads(int socket_fd)
 		rig_sse_feed_start() && rig_listener_start(socket_fd);
 }
 
+/* The listener goes last: the other threads may still be inside a call that resumes a request. */
 static void
 stop_threads(void)
 {
-	rig_listener_stop();
 	rig_ingest_queue_stop();
 	rig_sse_feed_stop();
 	rig_workers_stop();
 	rig_pool_stop();
+	rig_listener_stop();
 	rig_static_files_release();
 }
 

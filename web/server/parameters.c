@@ -60,7 +60,6 @@ format_milliseconds(int64_t milliseconds, char text[RIG_PARAMETER_SIZE])
 	snprintf(text, RIG_PARAMETER_SIZE, "%s.%03dZ", date, (int) (milliseconds % 1000));
 }
 
-
 /* Whether the text has the shape of RFC 3339; the server checks the numbers. */
 static bool
 is_rfc3339(const char *text)

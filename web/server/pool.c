@@ -35,7 +35,8 @@ static Slot *slots;
 static int	slot_count;
 static int	waiting;
 static bool stopping;
-static bool away = true;		/* the last attempt to connect failed, or none was made yet */
+static bool away = true;		/* attempts to connect fail, or none was made yet */
+static int	failed_attempts;
 static RigFailure why_away = {"08001", "not connected yet"};
 
 static int
@@ -123,17 +124,21 @@ note_connected(Slot *slot)
 	if (away)
 		rig_log("info", "database connected", "reading is possible");
 	away = false;
+	failed_attempts = 0;
 	slot->state = SLOT_IDLE;
 	slot->last_used = rig_clock_now();
 	pthread_cond_signal(&freed);
 }
 
+/* One failure alone may be a connection that was cut while it was made. */
 static void
 note_failed(Slot *slot, const RigFailure *failure)
 {
+	slot->state = SLOT_EMPTY;
+	if (++failed_attempts == 1 && !away)
+		return;
 	if (!away || strcmp(why_away.sqlstate, failure->sqlstate) != 0)
 		rig_log("error", "database away", "SQLSTATE %s: %s", failure->sqlstate, failure->message);
-	slot->state = SLOT_EMPTY;
 	away = true;
 	why_away = *failure;
 	pthread_cond_broadcast(&freed);

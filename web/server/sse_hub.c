@@ -279,7 +279,7 @@ rig_sse_hub_sweep(int64_t now)
 			}
 		}
 		else if (now - stream->last_read > patience)
-			shutdown(stream->fd, SHUT_RDWR);
+			rig_deadlines_abort(stream->fd);
 	}
 	pthread_mutex_unlock(&lock);
 }

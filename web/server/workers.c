@@ -52,22 +52,24 @@ read_once(RigRequest *request, bool may_repeat)
 	rig_pool_release(database);
 	if (done)
 		return true;
-	/* A connection that died while idle says nothing about the database now. */
+	rig_response_reset(&request->response);
 	if (may_repeat && rig_failure_is_connection(&failure))
 		return false;
-	rig_response_reset(&request->response);
 	rig_problem_answer_failure(request, &failure);
 	return true;
 }
 
+/*
+ * A read may be repeated, and a connection that died says nothing about the database now:
+ * after a restart of the server all those of the pool are dead, and the next one is new.
+ */
 static void
 serve(RigRequest *request)
 {
-	if (!read_once(request, true))
-	{
-		rig_response_reset(&request->response);
-		read_once(request, false);
-	}
+	int			attempts = 1;
+
+	while (!read_once(request, attempts <= rig_config.pool_max))
+		attempts++;
 	rig_listener_resume(request);
 }
 

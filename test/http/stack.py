@@ -1,0 +1,264 @@
+"""What the tests run against: sidecar processes, the database, and a plain HTTP client."""
+import atexit
+import contextlib
+import gzip
+import http.client
+import itertools
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+FOLDER = pathlib.Path(os.environ["FOLDER"])
+PROGRAM = os.environ["RIGALPHA_WEB_PROGRAM"]
+JSON = {"Content-Type": "application/json"}
+NDJSON = {"Content-Type": "application/x-ndjson"}
+
+_numbers = itertools.count(1)
+_pause = threading.Event()
+
+
+def unique(prefix="M"):
+    """A machine name that no other test uses."""
+    return f"{prefix}{os.getpid()}-{next(_numbers)}"
+
+
+def wait_until(condition, seconds=10, what="the condition"):
+    """Polls until the condition holds and returns its value."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what} did not hold within {seconds} s")
+        _pause.wait(0.02)
+
+
+# --- database -----------------------------------------------------------------------
+
+
+def sql(text, database=None):
+    """Rows of a statement run by the superuser, as lists of texts."""
+    command = ["psql", "-XqAt", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-c", text]
+    if database:
+        command += ["-d", database]
+    output = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+    return [line.split("\t") for line in output.splitlines()]
+
+
+def count_readings(machine):
+    return int(sql("SELECT count(*) FROM rigalpha.readings r JOIN rigalpha.machines m ON m.id = r.machine_id"
+                   f" WHERE m.name = '{machine}'")[0][0])
+
+
+def values_of(machine, sensor):
+    """All stored values of a sensor, one for each reading."""
+    return [float(row[0]) for row in sql(
+        f"SELECT value FROM rigalpha.reading_values WHERE machine = '{machine}' AND sensor = '{sensor}'")]
+
+
+def pg_ctl(*arguments):
+    subprocess.run(["pg_ctl", "-D", str(FOLDER / "data"), "-l", str(FOLDER / "postgresql.log"), "-w", *arguments],
+                   check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=90)
+
+
+# --- payloads -----------------------------------------------------------------------
+
+
+def reading(machine, moment=None, **sensors):
+    """One reading as a dict; moment in seconds before now."""
+    ago = 0 if moment is None else moment
+    return {"machine_id": machine, "timestamp": round((time.time() - ago) * 1000), "state": "running",
+            "sensors": sensors or {"rpm": 120.5}}
+
+
+# --- sidecar ------------------------------------------------------------------------
+
+
+class Answer:
+    def __init__(self, response):
+        self.status = response.status
+        self.headers = response.headers
+        self.body = response.read()
+
+    def json(self):
+        return json.loads(self.body)
+
+
+class Sidecar:
+    """One sidecar process on a port of its own."""
+
+    def __init__(self, database="rigalpha", user="rigalpha_web", **settings):
+        self.log_path = FOLDER / f"sidecar-{next(_numbers)}.log"
+        environment = dict(os.environ, PGUSER=user, PGDATABASE=database,
+                           PGPASSWORD=os.environ["WEB_PASSWORD"], RIGALPHA_LISTEN="127.0.0.1:0",
+                           RIGALPHA_WEB_ROOT=str(FOLDER / "page"))
+        environment.update({"RIGALPHA_" + name.upper(): str(value) for name, value in settings.items()})
+        with open(self.log_path, "wb") as log:
+            self.process = subprocess.Popen([PROGRAM], env=environment, stdin=subprocess.DEVNULL,
+                                            stdout=log, stderr=log)
+        self.port = wait_until(self._find_port, 10, "listening")
+
+    def _find_port(self):
+        for line in self.log():
+            if line["event"] == "listening":
+                return int(line["message"].rsplit(":", 1)[1])
+        if self.process.poll() is not None:
+            raise AssertionError("the sidecar ended: " + self.log_path.read_text())
+        return None
+
+    def log(self):
+        """Complete lines of the log; each must be a JSON object."""
+        text = self.log_path.read_text()
+        return [json.loads(line) for line in text[:text.rfind("\n") + 1].splitlines()]
+
+    def connect(self, timeout=30):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+
+    def request(self, method, path, body=None, headers=None):
+        connection = self.connect()
+        try:
+            connection.request(method, path, body, headers or {})
+            return Answer(connection.getresponse())
+        finally:
+            connection.close()
+
+    def get(self, path, headers=None):
+        return self.request("GET", path, None, headers)
+
+    def ingest(self, payload, headers=None):
+        body = payload if isinstance(payload, (bytes, str)) else json.dumps(payload)
+        return self.request("POST", "/api/v1/ingest", body, headers or JSON)
+
+    def is_ready(self):
+        try:
+            return self.get("/readyz").status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def wait_ready(self, seconds=15):
+        wait_until(self.is_ready, seconds, "readiness")
+        return self
+
+    def socket(self, timeout=30, receive_buffer=None):
+        """A bare connection, for what http.client would not send."""
+        client = socket.socket()
+        client.settimeout(timeout)
+        if receive_buffer:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        client.connect(("127.0.0.1", self.port))
+        return client
+
+    def stream(self, last_event_id=None, receive_buffer=None):
+        return Stream(self, last_event_id, receive_buffer)
+
+    def stop(self, seconds=15):
+        """SIGTERM; returns the exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(seconds)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(10)
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+
+@contextlib.contextmanager
+def sidecar(**settings):
+    process = Sidecar(**settings)
+    try:
+        yield process
+    finally:
+        process.close()
+
+
+_shared = None
+
+
+def shared():
+    """One sidecar for all tests that leave it as it is."""
+    global _shared
+    if _shared is None:
+        _shared = Sidecar().wait_ready()
+        atexit.register(_shared.close)
+    return _shared
+
+
+class Stream:
+    """An open event stream."""
+
+    def __init__(self, server, last_event_id, receive_buffer):
+        self.connection = server.connect()
+        self.connection.sock = server.socket(receive_buffer=receive_buffer)
+        headers = {"Accept": "text/event-stream"}
+        if last_event_id is not None:
+            headers["Last-Event-ID"] = last_event_id
+        self.connection.request("GET", "/api/v1/stream", headers=headers)
+        self.response = self.connection.getresponse()
+        self.status = self.response.status
+        self.last_id = None
+
+    def next(self, seconds=10):
+        """The next event as a dict of its fields; None at the end of the stream."""
+        self.connection.sock.settimeout(seconds)
+        event = {}
+        while True:
+            line = self.response.readline()
+            if not line:
+                return None
+            line = line.decode().rstrip("\n")
+            if line == "":
+                if event:
+                    return event
+                continue
+            name, _, value = line.partition(": ")
+            event[name] = value
+            if name == "id":
+                self.last_id = value
+
+    def wait_for(self, kind, seconds=10, accept=lambda data: True):
+        """The data of the next event of a kind that is accepted."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            event = self.next(max(0.1, deadline - time.monotonic()))
+            if event is None:
+                raise AssertionError("the stream ended")
+            if event.get("event") == kind and accept(json.loads(event["data"])):
+                return json.loads(event["data"])
+        raise AssertionError(f"no {kind} event within {seconds} s")
+
+    def wait_reading(self, machine, seconds=10):
+        return self.wait_for("reading", seconds, lambda data: data["machine"] == machine)
+
+    def close(self):
+        self.connection.close()
+
+
+# --- page ---------------------------------------------------------------------------
+
+INDEX = "<!doctype html><title>page</title>" + "<p>text</p>" * 200
+SCRIPT = "export const answer = 42; " * 100
+
+
+def make_page():
+    """A small page: one file with a compressed form beside it, one without, one with a hash in its name."""
+    page = FOLDER / "page"
+    (page / "assets").mkdir(parents=True, exist_ok=True)
+    (page / "index.html").write_text(INDEX)
+    (page / "index.html.gz").write_bytes(gzip.compress(INDEX.encode()))
+    (page / "assets" / "app-4XKQ2ZTB.js").write_text(SCRIPT)
+    (page / ".hidden").write_text("secret")
+    with contextlib.suppress(FileExistsError):
+        (page / "link.txt").symlink_to("/etc/passwd")
