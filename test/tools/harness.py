@@ -1,4 +1,5 @@
 """TAP output, bounded polling, and the processes that the tests start."""
+import contextlib
 import json
 import os
 import shutil
@@ -68,10 +69,19 @@ def poll(condition, timeout=TIMEOUT):
         pause.wait(0.05)
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def free_port(neighbours=0):
+    """A port that nobody listens on, and as many behind it."""
+    while True:
+        with contextlib.ExitStack() as stack:
+            port = 0
+            try:
+                for offset in range(neighbours + 1):
+                    probe = stack.enter_context(socket.socket())
+                    probe.bind(("127.0.0.1", port + offset if port else 0))
+                    port = port or probe.getsockname()[1]
+                return port
+            except (OSError, OverflowError):
+                continue
 
 
 def environment(**changes):

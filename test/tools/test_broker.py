@@ -32,7 +32,7 @@ def run():
     text = subprocess.run([BROKER, "--help"], capture_output=True, text=True, timeout=30, check=True).stdout
     ok(all(word in text for word in ("memory", "5 MB", "oldest", "127.0.0.1")), "--help tells its limits", text)
 
-    port = free_port()
+    port = free_port(neighbours=1)
     pair = Process(BROKER, "--port", port, "--brokers", "2")
     ok(poll(lambda: f"127.0.0.1:{port + 1}" in pair.out()), "a second broker takes the next port", pair.error())
     pair.stop()
