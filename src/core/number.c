@@ -8,6 +8,9 @@
 /* One more digit always fits below this. */
 #define SIGNIFICAND_FULL UINT64_C(1000000000000000000)
 
+/* A word of digits more fits below this, and does not fill it. */
+#define SIGNIFICAND_HAS_ROOM UINT64_C(10000000000)
+
 /* Stops the count long before it overflows; no payload has so many digits to make up for it. */
 #define EXPONENT_FULL INT64_C(1000000000000000)
 
@@ -29,6 +32,15 @@ scan_digits(const char *at, const char *end, RigDecimal *decimal, int64_t *scale
 	const char *start = at;
 	int64_t		dropped = 0;
 
+	while (significand < SIGNIFICAND_HAS_ROOM && end - at >= RIG_WORD_SIZE)
+	{
+		uint64_t	word = rig_word_load(at);
+
+		if (rig_word_digit_count(word) < RIG_WORD_SIZE)
+			break;
+		significand = significand * 100000000 + rig_word_digits(word, RIG_WORD_SIZE);
+		at += RIG_WORD_SIZE;
+	}
 	for (; at < end && is_digit(*at); at++)
 	{
 		unsigned int digit = (unsigned int) (*at - '0');

@@ -6,6 +6,8 @@
 #include "random.h"
 #include "tap.h"
 
+#define BLOCKS 2000
+
 /* Allocator that counts its chunks and fails when told to. */
 typedef struct Counter
 {
@@ -44,7 +46,6 @@ counting_allocator(Counter *counter)
 static void
 test_blocks(void)
 {
-	enum { BLOCKS = 2000 };
 	static unsigned char *blocks[BLOCKS];
 	static size_t sizes[BLOCKS];
 	bool		aligned = true;

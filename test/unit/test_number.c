@@ -90,8 +90,9 @@ test_formats(RigRandom *random)
 		for (int i = 0; i < ROUNDS && equal; i++)
 		{
 			/* Half of them of the size that sensors have. */
-			double		number = i % 2 == 0 && formats[format][strlen(formats[format]) - 1] != 'f' ? random_double(random)
-				: (rig_random_uniform(random) - 0.5) * pow(10, rig_random_below(random, 12));
+			bool		usual = i % 2 == 0 || strchr(formats[format], 'f') != NULL;
+			double		number = usual ? (rig_random_uniform(random) - 0.5) * pow(10, rig_random_below(random, 12))
+				: random_double(random);
 
 			snprintf(text, sizeof(text), formats[format], number);
 			equal = equals_strtod(text);

@@ -5,6 +5,8 @@
 #include "tap.h"
 #include "timestamp.h"
 
+#define SECONDS_PER_DAY 86400
+#define LAST_DAY 2932896		/* 9999-12-31 */
 #define INVALID INT64_C(-1)
 #define WITHOUT_OFFSET INT64_C(-2)
 
@@ -175,7 +177,6 @@ test_unix(void)
 static void
 test_calendar(void)
 {
-	enum { SECONDS_PER_DAY = 86400, LAST_DAY = 2932896 };
 	bool		days = true;
 	bool		offsets = true;
 	RigRandom	random;
