@@ -1,5 +1,7 @@
 #include "batch.h"
 
+#define SPAN_PATIENCE_LIMIT 256
+
 void
 rig_batch_clear(RigBatch *batch)
 {
@@ -64,15 +66,21 @@ void
 rig_span_grow(RigSpan *span, const RigBatchLimits *limits, int taken)
 {
 	/* A transaction cut short by the bytes limit proves nothing about the span. */
-	if (span->messages == 0 || taken < span->messages)
+	if (span->messages == 0 || taken < span->messages || ++span->successes < span->patience)
 		return;
+	span->successes = 0;
 	span->messages *= 2;
 	if (span->messages >= limits->messages)
-		span->messages = 0;
+		*span = (RigSpan) {0};
 }
 
 void
-rig_span_shrink(RigSpan *span, int taken)
+rig_span_shrink(RigSpan *span, int taken, bool out_of_memory)
 {
 	span->messages = taken > 1 ? taken / 2 : 1;
+	span->successes = 0;
+	if (!out_of_memory)
+		span->patience = 1;
+	else if (span->patience < SPAN_PATIENCE_LIMIT)
+		span->patience = span->patience == 0 ? 1 : span->patience * 2;
 }

@@ -8,8 +8,8 @@
  *
  * The span is the number of messages that the next transaction takes. It
  * halves after a failure and doubles after a success, so a bad message is
- * found by bisection, and a batch that is too much for the memory shrinks,
- * without ever changing the order of messages.
+ * found by bisection without ever changing the order of messages. A size that
+ * was too much for the memory is tried again only after ever more successes.
  */
 #ifndef RIG_BATCH_H
 #define RIG_BATCH_H
@@ -35,6 +35,8 @@ typedef struct RigBatch
 typedef struct RigSpan
 {
 	int			messages;		/* 0 = not limited by a failure */
+	int			patience;		/* successes to wait for before it grows */
+	int			successes;		/* in a row */
 } RigSpan;
 
 extern void rig_batch_clear(RigBatch *batch);
@@ -50,6 +52,6 @@ extern int	rig_span_take(const RigSpan *span, const RigBatchLimits *limits, cons
 
 /* The transaction with this many messages went through, or failed. */
 extern void rig_span_grow(RigSpan *span, const RigBatchLimits *limits, int taken);
-extern void rig_span_shrink(RigSpan *span, int taken);
+extern void rig_span_shrink(RigSpan *span, int taken, bool out_of_memory);
 
 #endif

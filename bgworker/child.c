@@ -7,7 +7,7 @@
 #define FIRST_DELAY_MS 250
 #define LONGEST_DELAY_MS 30000
 /* A child that lived this long is healthy again. */
-#define HEALTHY_US (5 * INT64CONST(1000000))
+#define HEALTHY_US (2 * INT64CONST(1000000))
 
 void
 rig_child_init(RigChild *child)

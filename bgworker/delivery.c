@@ -156,13 +156,13 @@ rig_delivery_store(RigDelivery *delivery, int32 source, RigLease *lease,
 		case RIG_FAILURE_MISSING:
 			return RIG_DELIVERY_MISSING;
 		case RIG_FAILURE_MEMORY:
-			rig_span_shrink(&delivery->span, taken);
-			return wait_and_retry(delivery, &failure, now_us);
+			rig_span_shrink(&delivery->span, taken, true);
+			return taken == 1 ? wait_and_retry(delivery, &failure, now_us) : RIG_DELIVERY_SPLIT;
 		case RIG_FAILURE_SPLIT:
 		case RIG_FAILURE_MESSAGE:
 			if (taken == 1)
 				return reject_message(delivery, source, lease, &failure, now_us);
-			rig_span_shrink(&delivery->span, taken);
+			rig_span_shrink(&delivery->span, taken, false);
 			return RIG_DELIVERY_SPLIT;
 		default:
 			return wait_and_retry(delivery, &failure, now_us);

@@ -16,6 +16,8 @@
 
 #define TICK_MS 250
 #define MAINTENANCE_INTERVAL_US INT64CONST(60000000)
+#define UNWANTED_GRACE_US INT64CONST(3000000)
+#define REPORT_INTERVAL_US INT64CONST(2000000)
 /* After a failed tick, which may have met a lock. */
 #define MAINTENANCE_RETRY_US INT64CONST(10000000)
 
@@ -34,6 +36,7 @@ typedef struct Consumer
 	int32		source;
 	int32		slot;
 	int64		revision;		/* of the source when last seen */
+	int64		wanted_us;		/* when it was last wanted */
 	bool		wanted;
 } Consumer;
 
@@ -138,6 +141,8 @@ start_consumer(Consumer *consumer, int64 now_us)
 static void
 tend_consumers(int64 now_us)
 {
+	/* Consumers notice by themselves that they are not wanted, and end without a word. */
+	int64		grace_us = state == SUPERVISOR_RESTART_REQUIRED ? 0 : UNWANTED_GRACE_US;
 	ListCell   *cell;
 
 	foreach(cell, consumers)
@@ -146,11 +151,15 @@ tend_consumers(int64 now_us)
 
 		if (consumer->wanted)
 		{
+			consumer->wanted_us = now_us;
 			if (rig_child_due(&consumer->child, now_us))
 				start_consumer(consumer, now_us);
 		}
 		else if (rig_child_alive(&consumer->child, now_us))
-			rig_child_stop(&consumer->child);
+		{
+			if (now_us - consumer->wanted_us > grace_us)
+				rig_child_stop(&consumer->child);
+		}
 		else
 		{
 			consumers = foreach_delete_current(consumers, cell);
@@ -169,28 +178,39 @@ forget_wishes(void)
 		((Consumer *) lfirst(cell))->wanted = false;
 }
 
-/* Say in the status of each slot that the server must be restarted. */
+/* Say in the status of a slot, which the supervisor holds for that, that the server must be restarted. */
 static void
-report_restart_required(void)
+report_restart_required(const RigSlot *slot)
 {
+	RigLease	lease;
+	RigFailure	failure;
+
+	(void) rig_sql_claim(slot, 0, &lease, &failure);
+	(void) rig_sql_report(slot, "restart required", NULL, NULL, 0, &failure);
+}
+
+static void
+report_restarts_required(int64 now_us)
+{
+	static int64 next_us = 0;
 	int			count;
 	RigFailure	failure;
-	RigSource  *sources = rig_source_list(&count, &failure);
+	RigSource  *sources;
 
+	if (now_us < next_us)
+		return;
+	next_us = now_us + REPORT_INTERVAL_US;
+	sources = rig_source_list(&count, &failure);
 	for (int i = 0; i < count; i++)
 	{
 		for (int slot = 0; slot < sources[i].workers; slot++)
-		{
-			RigSlot		where = {sources[i].id, slot, sources[i].workers};
-
-			(void) rig_sql_report(&where, "restart required", NULL, NULL, 0, &failure);
-		}
+			report_restart_required(&(RigSlot) {sources[i].id, slot, sources[i].workers});
 	}
 }
 
 /* Find out whether this database can be served at all. */
 static bool
-check_extension(void)
+check_extension(int64 now_us)
 {
 	RigFailure	failure;
 	bool		present;
@@ -205,8 +225,7 @@ check_extension(void)
 				  ? SUPERVISOR_NO_EXTENSION : SUPERVISOR_FAILING, failure.message);
 	else if (abi != RIG_WORKER_ABI)
 	{
-		if (state != SUPERVISOR_RESTART_REQUIRED)
-			report_restart_required();
+		report_restarts_required(now_us);
 		set_state(SUPERVISOR_RESTART_REQUIRED, NULL);
 	}
 	else
@@ -286,7 +305,7 @@ rig_supervisor_main(Datum argument)
 		MemoryContextReset(scratch);
 		MemoryContextSwitchTo(scratch);
 		forget_wishes();
-		if (check_extension())
+		if (check_extension(now_us))
 			read_sources();
 		tend_consumers(now_us);
 		tend_maintenance(now_us);

@@ -53,6 +53,7 @@ max_locks_per_transaction = 256
 max_connections = 50
 log_line_prefix = '%m [%p] %b '
 log_statement = none
+restart_after_crash = on
 timezone = UTC
 END
 	$node->append_conf('postgresql.conf', $option{config}) if $option{config};
