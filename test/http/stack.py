@@ -62,6 +62,20 @@ def values_of(machine, sensor):
         f"SELECT value FROM rigalpha.reading_values WHERE machine = '{machine}' AND sensor = '{sensor}'")]
 
 
+@contextlib.contextmanager
+def locked_table(table):
+    """Holds a lock on a table that nobody else gets past."""
+    session = subprocess.Popen(["psql", "-Xq"], stdin=subprocess.PIPE, text=True)
+    try:
+        session.stdin.write(f"BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE;\n")
+        session.stdin.flush()
+        wait_until(lambda: sql("SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted"
+                               f" AND relation = '{table}'::regclass") == [["1"]])
+        yield
+    finally:
+        session.communicate("ROLLBACK;\n", 10)
+
+
 def pg_ctl(*arguments):
     subprocess.run(["pg_ctl", "-D", str(FOLDER / "data"), "-l", str(FOLDER / "postgresql.log"), "-w", *arguments],
                    check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=90)

@@ -211,13 +211,7 @@ class DatabaseTest(unittest.TestCase):
         """All connections busy: readers get 503 after the wait, nothing deadlocks, ingest goes on."""
         with stack.sidecar(pool_min=1, pool_max=2, wait_ms=300, read_timeout_ms=4000) as server:
             server.wait_ready()
-            lock = stack.subprocess.Popen(
-                ["psql", "-Xq"], stdin=stack.subprocess.PIPE, text=True)
-            try:
-                lock.stdin.write("BEGIN; LOCK TABLE rigalpha.kafka_offsets, rigalpha.kafka_workers IN ACCESS EXCLUSIVE MODE;\n")
-                lock.stdin.flush()
-                stack.wait_until(lambda: stack.sql("SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock'"
-                                                   " AND granted AND relation = 'rigalpha.kafka_workers'::regclass") == [["1"]])
+            with stack.locked_table("rigalpha.kafka_workers"):
                 statuses = []
                 threads = [threading.Thread(target=lambda: statuses.append(server.get("/api/v1/sources").status)) for _ in range(30)]
                 for thread in threads:
@@ -228,8 +222,6 @@ class DatabaseTest(unittest.TestCase):
                 for thread in threads:
                     thread.join(20)
                 self.assertEqual(set(statuses), {503})
-            finally:
-                lock.communicate("ROLLBACK;\n", 10)
             server.wait_ready(5)
 
     def test_connections_stay_bounded(self):
@@ -281,6 +273,29 @@ class StopTest(unittest.TestCase):
         self.assertEqual(server.stop(), 0)
         self.assertLess(time.monotonic() - started, 2)
         idle.close()
+
+    def test_sigterm_while_the_database_hangs(self):
+        """What cannot be finished in time is not answered, and the exit status says so."""
+        with stack.sidecar(stop_ms=500) as server:
+            server.wait_ready()
+            answers = []
+
+            def post():
+                try:
+                    answers.append(server.ingest(stack.reading(stack.unique())).status)
+                except (OSError, http.client.HTTPException):
+                    answers.append(None)
+
+            with stack.locked_table("rigalpha.machine_state"):
+                client = threading.Thread(target=post)
+                client.start()
+                stack.wait_until(lambda: stack.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                                                   " AND query LIKE 'WITH stored%'") == [["1"]], 10, "a blocked batch")
+                started = time.monotonic()
+                self.assertEqual(server.stop(), 1)
+                self.assertLess(time.monotonic() - started, 2)
+                client.join(10)
+            self.assertEqual(answers, [None])
 
     def test_sigterm_without_database(self):
         with stack.sidecar(database="nonexistent") as server:

@@ -71,6 +71,7 @@ class IngestTest(unittest.TestCase):
         body = stack.reading(self.machine)
         for content_type in ("text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""):
             self.ingest(body, 415, {"Content-Type": content_type})
+        self.ingest(body, 415, dict(JSON, **{"Content-Encoding": "gzip"}))
         self.ingest(body, 200, {"Content-Type": "Application/JSON; charset=utf-8"})
         self.assertEqual(stack.count_readings(self.machine), 1)
 

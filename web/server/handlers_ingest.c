@@ -26,8 +26,11 @@ void
 rig_check_ingest(RigRequest *request)
 {
 	bool		lines = has_media_type(request, MEDIA_NDJSON);
+	const char *encoding = rig_request_header(request, "Content-Encoding");
 
-	if (!lines && !has_media_type(request, MEDIA_JSON))
+	if (encoding != NULL && strcasecmp(encoding, "identity") != 0)
+		rig_problem_answer(request, RIG_PROBLEM_MEDIA_TYPE, "Send the body without Content-Encoding.");
+	else if (!lines && !has_media_type(request, MEDIA_JSON))
 		rig_problem_answer(request, RIG_PROBLEM_MEDIA_TYPE,
 						   "Send " MEDIA_JSON ", or " MEDIA_NDJSON " with one payload per line.");
 	else if (lines && request->body_declared > (uint64_t) rig_config.max_body)
