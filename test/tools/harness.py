@@ -13,7 +13,7 @@ import time
 import traceback
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-BIN = os.path.join(ROOT, "build", "bin")
+BIN = os.environ.get("RIGALPHA_BIN", os.path.join(ROOT, "build", "bin"))
 SIM = os.path.join(BIN, "rigalpha-sim")
 BROKER = os.path.join(BIN, "rigalpha-devbroker")
 START = "2026-01-05T12:00:00Z"
