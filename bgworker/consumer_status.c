@@ -103,11 +103,14 @@ mirror_positions(const RigConsumer *consumer)
 static void
 show_activity(const RigConsumer *consumer, Status status)
 {
-	char		text[128];
+	char		text[160];
+	int64		commits = 0;
+	int64		failed = 0;
 
-	snprintf(text, sizeof(text), "%s: %lld messages stored, %lld failed offset commits", status.state,
-			 (long long) consumer->delivery.total,
-			 (long long) (consumer->kafka == NULL ? 0 : rig_kafka_mirror_failures(consumer->kafka)));
+	if (consumer->kafka != NULL)
+		rig_kafka_mirror_counts(consumer->kafka, &commits, &failed);
+	snprintf(text, sizeof(text), "%s: %lld messages stored, offsets committed to the broker %lld times, %lld failed",
+			 status.state, (long long) consumer->delivery.total, (long long) commits, (long long) failed);
 	pgstat_report_activity(STATE_IDLE, text);
 }
 

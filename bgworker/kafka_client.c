@@ -56,7 +56,8 @@ struct RigKafka
 	int32_t    *lost;
 	int			lost_count;
 	int			lost_room;
-	int64_t		mirror_failures;
+	int64_t		mirrors_done;
+	int64_t		mirrors_failed;
 	LogLine		log[LOG_LINES];
 	int			log_first;
 	int			log_count;
@@ -104,8 +105,12 @@ handle_log(const rd_kafka_t *consumer, int level, const char *facility, const ch
 static void
 handle_commit(rd_kafka_t *consumer, rd_kafka_resp_err_t error, rd_kafka_topic_partition_list_t *offsets, void *opaque)
 {
-	if (error != RD_KAFKA_RESP_ERR_NO_ERROR && error != RD_KAFKA_RESP_ERR__NO_OFFSET)
-		((RigKafka *) opaque)->mirror_failures++;
+	RigKafka   *kafka = opaque;
+
+	if (error == RD_KAFKA_RESP_ERR_NO_ERROR)
+		kafka->mirrors_done++;
+	else if (error != RD_KAFKA_RESP_ERR__NO_OFFSET)
+		kafka->mirrors_failed++;
 	(void) consumer;
 	(void) offsets;
 }
@@ -612,14 +617,15 @@ rig_kafka_mirror(RigKafka *kafka, const RigKafkaPosition *positions, int count)
 	rd_kafka_topic_partition_list_t *list = make_list(kafka, positions, count);
 
 	if (rd_kafka_commit(kafka->consumer, list, 1) != RD_KAFKA_RESP_ERR_NO_ERROR)
-		kafka->mirror_failures++;
+		kafka->mirrors_failed++;
 	rd_kafka_topic_partition_list_destroy(list);
 }
 
-int64_t
-rig_kafka_mirror_failures(const RigKafka *kafka)
+void
+rig_kafka_mirror_counts(const RigKafka *kafka, int64_t *done, int64_t *failed)
 {
-	return kafka->mirror_failures;
+	*done = kafka->mirrors_done;
+	*failed = kafka->mirrors_failed;
 }
 
 bool

@@ -126,7 +126,7 @@ extern int64_t rig_kafka_high_watermark(RigKafka *kafka, int32_t partition);
 
 /* Tell the broker the positions, for lag tools only; nothing depends on it. */
 extern void rig_kafka_mirror(RigKafka *kafka, const RigKafkaPosition *positions, int count);
-extern int64_t rig_kafka_mirror_failures(const RigKafka *kafka);
+extern void rig_kafka_mirror_counts(const RigKafka *kafka, int64_t *done, int64_t *failed);
 
 /* Next log line of the client library, with its syslog level; false when none. */
 extern bool rig_kafka_next_log(RigKafka *kafka, int *level, char *text, size_t text_size);
