@@ -100,7 +100,7 @@ def check_retries():
 
 def check_answers():
     partial = Server(rejected=3)
-    result = sim("--http", partial.url, "--limit", 100, "--rate", "max", "--batch", 50)
+    result = sim("--http", partial.url, "--limit", 100, "--rate", "max", "--batch", 50, "--linger", 10000)
     equal(result.returncode, 1, "rejected readings make the exit status 1")
     ok("acknowledged 94, failed 6" in result.stdout, "and are counted", result.stdout)
     partial.stop()

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,9 @@ refuse_start(const char *target, int fd)
 
 	owner[length > 0 ? length : 0] = '\0';
 	owner[strcspn(owner, "\n")] = '\0';
+	/* A holder that could not write its number leaves that of an earlier one. */
+	if (kill((pid_t) atol(owner), 0) != 0 && errno == ESRCH)
+		owner[0] = '\0';
 	fprintf(stderr, "rigalpha-sim: another simulator (process %s) already sends to %s; "
 					"stop it, or choose another target\n",
 			owner[0] ? owner : "unknown", target);

@@ -15,7 +15,7 @@
 #define MAX_STEP_S 1.0 /* physics per message when the rate is without limit */
 
 /* A live stream that falls behind its clock by more leaves readings out, as a busy device would. */
-#define MAX_LATENESS_US RIG_SECOND_US
+#define MAX_LATENESS_S 1.0
 
 typedef enum Phase
 {
@@ -281,13 +281,17 @@ leave_past(Stream *stream, int64_t device_us)
 	return true;
 }
 
-/* Leaves out readings that a live stream has no time for; true if the next one must be planned anew. */
+/*
+ * A live stream that has lost its clock, by lack of time or because the clock was set,
+ * starts from the present again; true if the next reading must be planned anew.
+ */
 static bool
-skip_missed(Stream *stream, int64_t device_us)
+find_clock_again(Stream *stream, int64_t device_us)
 {
 	int64_t now = rig_clock_now();
+	double ahead_s = (double) (device_us - now) / RIG_SECOND_US;
 
-	if (stream->phase != PHASE_LIVE || now - device_us <= MAX_LATENESS_US)
+	if (stream->phase != PHASE_LIVE || (ahead_s >= -MAX_LATENESS_S && ahead_s <= 1 / stream->rate + MAX_LATENESS_S))
 		return false;
 	set_anchor(stream, now);
 	return true;
@@ -310,8 +314,8 @@ stream_readings(Stream *stream)
 			rig_stop_wait_until(rig_clock_monotonic() + CHORES_US);
 			continue;
 		}
-		if (leave_past(stream, device_us) || !wait_until_due(next_due_time(stream, device_us)) ||
-			skip_missed(stream, device_us))
+		if (leave_past(stream, device_us) || find_clock_again(stream, device_us) ||
+			!wait_until_due(next_due_time(stream, device_us)))
 			continue;
 		if (!rig_fleet_read(stream->fleet, (int) (stream->n % (uint64_t) machines), device_us, step_seconds(stream),
 							needs_micros(stream)))
