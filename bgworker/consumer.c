@@ -17,8 +17,6 @@
 
 #define TICK_MS 250
 #define SOURCE_INTERVAL_US INT64CONST(250000)
-#define ASK_INTERVAL_US INT64CONST(5000000)
-#define ASK_SOON_US INT64CONST(300000)
 #define CLAIM_INTERVAL_US INT64CONST(500000)
 #define RETRY_FIRST_MS 250
 #define RETRY_LIMIT_MS 30000
@@ -41,17 +39,17 @@ leave_quietly(void)
 	proc_exit(0);
 }
 
-static void
-set_note(RigConsumer *consumer, bool failing, const char *text)
+void
+rig_consumer_set_note(RigConsumer *consumer, bool failing, const char *text)
 {
 	consumer->failing = failing;
 	strlcpy(consumer->note, text, sizeof(consumer->note));
 }
 
-static void
-clear_note(RigConsumer *consumer)
+void
+rig_consumer_clear_note(RigConsumer *consumer)
 {
-	set_note(consumer, false, "");
+	rig_consumer_set_note(consumer, false, "");
 	rig_backoff_reset(&consumer->backoff);
 }
 
@@ -59,7 +57,7 @@ clear_note(RigConsumer *consumer)
 static void
 note_failure(RigConsumer *consumer, const char *text, int64 now_us)
 {
-	set_note(consumer, true, text);
+	rig_consumer_set_note(consumer, true, text);
 	consumer->retry_us = now_us + 1000 * rig_backoff_next(&consumer->backoff, pg_prng_double(&pg_global_prng_state));
 }
 
@@ -69,21 +67,28 @@ milliseconds_until(int64 then_us, int64 now_us)
 	return then_us <= now_us ? 0 : (then_us - now_us + 999) / 1000;
 }
 
-/* Consume nothing; what is in flight will be fetched again. */
-static void
-release_partitions(RigConsumer *consumer)
+/* Fetch nothing; what is in flight will be fetched again. */
+void
+rig_consumer_stop_fetching(RigConsumer *consumer)
 {
 	char		error[RIG_KAFKA_TEXT];
 
 	rig_delivery_drop(&consumer->delivery);
 	if (consumer->kafka != NULL)
 		(void) rig_kafka_assign(consumer->kafka, NULL, 0, error, sizeof(error));
-	consumer->lease.count = 0;
-	consumer->claim_again = false;
 }
 
 static void
-enter_claim(RigConsumer *consumer, int64 retry_us)
+release_partitions(RigConsumer *consumer)
+{
+	rig_consumer_stop_fetching(consumer);
+	consumer->lease.count = 0;
+	consumer->claim_again = false;
+	consumer->restarted = false;
+}
+
+void
+rig_consumer_enter_claim(RigConsumer *consumer, int64 retry_us)
 {
 	release_partitions(consumer);
 	consumer->phase = RIG_PHASE_CLAIM;
@@ -91,11 +96,11 @@ enter_claim(RigConsumer *consumer, int64 retry_us)
 }
 
 /* Another worker took the slot: wait for it to become free again. */
-static void
-step_down(RigConsumer *consumer, int64 now_us)
+void
+rig_consumer_step_down(RigConsumer *consumer, int64 now_us)
 {
-	enter_claim(consumer, now_us + CLAIM_INTERVAL_US);
-	set_note(consumer, false, "another worker holds this slot");
+	rig_consumer_enter_claim(consumer, now_us + CLAIM_INTERVAL_US);
+	rig_consumer_set_note(consumer, false, "another worker holds this slot");
 }
 
 /*
@@ -107,7 +112,7 @@ pause_or_resume(RigConsumer *consumer, bool paused)
 {
 	consumer->source->paused = paused;
 	consumer->retry_us = 0;
-	clear_note(consumer);
+	rig_consumer_clear_note(consumer);
 	if (paused)
 	{
 		release_partitions(consumer);
@@ -165,115 +170,8 @@ load_source(RigConsumer *consumer)
 }
 
 /*
- * Questions to the broker
+ * Following the client library's own log
  */
-
-/* Record what a partition lost, if anything; false when that failed. */
-static bool
-record_gap(RigConsumer *consumer, const RigKafkaWatermarks *mark, RigFailure *failure)
-{
-	RigKafkaPosition *position = rig_lease_find(&consumer->lease, mark->partition);
-	const char *reason;
-
-	failure->sqlstate[0] = '\0';
-	if (position == NULL || position->offset < 0 || (position->offset >= mark->low && position->offset <= mark->high))
-		return true;
-	reason = position->offset < mark->low ? "no longer on the broker" : "log restarted";
-	if (!rig_sql_gap(consumer->slot.source, consumer->lease.generation, mark->partition,
-					 position->offset, mark->low, reason, failure))
-		return false;
-	ereport(WARNING,
-			(errmsg("rigalpha source \"%s\" lost messages of partition %d: %s", consumer->source->name, mark->partition, reason),
-			 errdetail("Wanted offset %lld, the broker has %lld to %lld.", (long long) position->offset,
-					   (long long) mark->low, (long long) mark->high)));
-	return true;
-}
-
-static void
-record_gaps(RigConsumer *consumer, const RigKafkaAnswer *answer, int64 now_us)
-{
-	RigFailure	failure;
-
-	for (int i = 0; i < answer->watermark_count; i++)
-	{
-		if (record_gap(consumer, &answer->watermarks[i], &failure))
-			consumer->claim_again = true;
-		else if (rig_failure_kind(failure.sqlstate) == RIG_FAILURE_STALE)
-		{
-			step_down(consumer, now_us);
-			return;
-		}
-	}
-}
-
-static void
-use_answer(RigConsumer *consumer, const RigKafkaAnswer *answer, int64 now_us)
-{
-	bool		locating = consumer->phase == RIG_PHASE_LOCATE;
-
-	switch (answer->topic)
-	{
-		case RIG_KAFKA_TOPIC_PRESENT:
-			if (consumer->phase == RIG_PHASE_RUN && answer->partition_count != consumer->partition_count)
-				consumer->claim_again = true;
-			consumer->partition_count = answer->partition_count;
-			if (locating)
-			{
-				clear_note(consumer);
-				enter_claim(consumer, now_us);
-			}
-			else if (consumer->phase == RIG_PHASE_RUN)
-				record_gaps(consumer, answer, now_us);
-			break;
-		case RIG_KAFKA_TOPIC_MISSING:
-			if (locating)
-				set_note(consumer, false, "the topic does not exist");
-			break;
-		case RIG_KAFKA_TOPIC_REFUSED:
-			if (locating)
-				set_note(consumer, true, answer->text);
-			break;
-		case RIG_KAFKA_TOPIC_UNKNOWN:
-			break;
-	}
-}
-
-static void
-ask_broker(RigConsumer *consumer)
-{
-	int32	   *partitions = palloc((consumer->lease.count + 1) * sizeof(int32));
-	int			count = 0;
-
-	while (count < consumer->lease.count && rig_kafka_lost_partition(consumer->kafka, count, &partitions[count]))
-		count++;
-	(void) rig_kafka_ask(consumer->kafka, partitions, count);
-}
-
-static void
-tend_questions(RigConsumer *consumer, int64 now_us)
-{
-	RigKafkaAnswer answer;
-	int32		partition;
-	bool		lost;
-
-	if (consumer->kafka == NULL)
-		return;
-	if (rig_kafka_take_answer(consumer->kafka, &answer))
-	{
-		consumer->ask_us = now_us + (answer.topic == RIG_KAFKA_TOPIC_PRESENT ? ASK_INTERVAL_US : ASK_SOON_US);
-		use_answer(consumer, &answer, now_us);
-	}
-	/* A lost partition is asked about when all that came before is stored. */
-	lost = consumer->phase == RIG_PHASE_RUN && !consumer->claim_again && consumer->delivery.count == 0 &&
-		rig_kafka_lost_partition(consumer->kafka, 0, &partition);
-	if (lost || !rig_kafka_connected(consumer->kafka))
-		consumer->ask_us = Min(consumer->ask_us, now_us + ASK_SOON_US);
-	if (now_us >= consumer->ask_us && !rig_kafka_asking(consumer->kafka))
-	{
-		consumer->ask_us = now_us + ASK_INTERVAL_US;
-		ask_broker(consumer);
-	}
-}
 
 static void
 tend_logs(RigConsumer *consumer)
@@ -315,7 +213,7 @@ run_open(RigConsumer *consumer, int64 now_us)
 		note_failure(consumer, error, now_us);
 	else
 	{
-		clear_note(consumer);
+		rig_consumer_clear_note(consumer);
 		consumer->phase = RIG_PHASE_LOCATE;
 		consumer->ask_us = now_us;
 	}
@@ -350,7 +248,7 @@ start_consuming(RigConsumer *consumer, int64 now_us)
 	}
 	if (rig_kafka_assign(consumer->kafka, positions, consumer->lease.count, error, sizeof(error)))
 	{
-		clear_note(consumer);
+		rig_consumer_clear_note(consumer);
 		consumer->phase = RIG_PHASE_RUN;
 	}
 	else
@@ -379,7 +277,7 @@ run_claim(RigConsumer *consumer, int64 now_us)
 		note_failure(consumer, failure.message, now_us);
 	}
 	else if (consumer->lease.count == 0)
-		step_down(consumer, now_us);
+		rig_consumer_step_down(consumer, now_us);
 	else
 		start_consuming(consumer, now_us);
 	return 0;
@@ -394,12 +292,12 @@ store_messages(RigConsumer *consumer, const RigBatchLimits *limits, int64 now_us
 			pgstat_report_stat(false);
 			break;
 		case RIG_DELIVERY_STALE:
-			step_down(consumer, now_us);
+			rig_consumer_step_down(consumer, now_us);
 			break;
 		case RIG_DELIVERY_MISSING:
 			/* Dropped or being upgraded: the look at the source decides, now. */
 			release_partitions(consumer);
-			enter_claim(consumer, now_us + CLAIM_INTERVAL_US);
+			rig_consumer_enter_claim(consumer, now_us + CLAIM_INTERVAL_US);
 			consumer->source_us = 0;
 			break;
 		case RIG_DELIVERY_SPLIT:
@@ -427,7 +325,7 @@ run_consume(RigConsumer *consumer, int64 now_us)
 	if (delivery->count == 0)
 	{
 		if (consumer->claim_again)
-			enter_claim(consumer, now_us);
+			rig_consumer_enter_claim(consumer, now_us);
 		pgstat_report_stat(true);
 		return consumer->phase == RIG_PHASE_RUN ? TICK_MS : 0;
 	}
@@ -523,7 +421,7 @@ rig_consumer_main(Datum argument)
 		MemoryContextReset(scratch);
 		MemoryContextSwitchTo(scratch);
 		tend_source(&consumer, now_us);
-		tend_questions(&consumer, now_us);
+		rig_broker_tend(&consumer, now_us);
 		tend_logs(&consumer);
 		rig_status_tend(&consumer, now_us);
 		wait_for_events(&consumer, run_phase(&consumer, now_us));

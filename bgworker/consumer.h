@@ -32,6 +32,8 @@ typedef struct RigConsumer
 	RigLease	lease;
 	MemoryContext lease_context;
 	bool		claim_again;	/* once nothing is in flight */
+	char		cluster[RIG_KAFKA_TEXT];	/* that the positions belong to; "" = not known */
+	bool		restarted;		/* the cluster changed: every position is to be checked */
 	RigDelivery delivery;
 	RigBackoff	backoff;		/* of opening and claiming */
 	int64		retry_us;		/* next attempt to open or claim */
@@ -40,6 +42,26 @@ typedef struct RigConsumer
 	int64		ask_us;			/* next question to the broker */
 	int64		source_us;		/* next look at the source */
 } RigConsumer;
+
+/* consumer.c */
+
+/* Say why the consumer waits or, when failing, what failed. */
+extern void rig_consumer_set_note(RigConsumer *consumer, bool failing, const char *text);
+extern void rig_consumer_clear_note(RigConsumer *consumer);
+
+/* Fetch nothing; what is in flight will be fetched again. */
+extern void rig_consumer_stop_fetching(RigConsumer *consumer);
+
+/* Give up the partitions and claim them again, not before retry_us. */
+extern void rig_consumer_enter_claim(RigConsumer *consumer, int64 retry_us);
+
+/* Another worker took the slot: wait for it to become free again. */
+extern void rig_consumer_step_down(RigConsumer *consumer, int64 now_us);
+
+/* consumer_broker.c */
+
+/* Use an answer of the broker, and ask the next question when its time has come. */
+extern void rig_broker_tend(RigConsumer *consumer, int64 now_us);
 
 /* consumer_status.c */
 extern void rig_status_init(RigConsumer *consumer);

@@ -216,6 +216,16 @@ ask_topic(RigKafka *kafka, RigKafkaAnswer *answer)
 }
 
 static void
+ask_cluster(RigKafka *kafka, RigKafkaAnswer *answer)
+{
+	char	   *cluster = rd_kafka_clusterid(kafka->consumer, QUERY_TIMEOUT_MS);
+
+	copy_text(answer->cluster, sizeof(answer->cluster), cluster);
+	if (cluster != NULL)
+		rd_kafka_mem_free(kafka->consumer, cluster);
+}
+
+static void
 ask_watermarks(RigKafka *kafka, RigKafkaAnswer *answer, const int32_t *partitions, int count)
 {
 	for (int i = 0; i < count; i++)
@@ -246,7 +256,10 @@ run_queries(void *argument)
 		query->answer.watermark_count = 0;
 		ask_topic(kafka, &query->answer);
 		if (query->answer.topic == RIG_KAFKA_TOPIC_PRESENT)
+		{
+			ask_cluster(kafka, &query->answer);
 			ask_watermarks(kafka, &query->answer, query->partitions, query->partition_count);
+		}
 
 		pthread_mutex_lock(&query->lock);
 		query->answered = true;

@@ -75,6 +75,7 @@ typedef struct RigKafkaAnswer
 	int			partition_count;
 	RigKafkaWatermarks *watermarks; /* of the partitions asked for, those known */
 	int			watermark_count;
+	char		cluster[RIG_KAFKA_TEXT];	/* identifier of the cluster, "" = not known */
 	char		text[RIG_KAFKA_TEXT];
 } RigKafkaAnswer;
 

@@ -178,34 +178,37 @@ forget_wishes(void)
 		((Consumer *) lfirst(cell))->wanted = false;
 }
 
-/* Say in the status of a slot, which the supervisor holds for that, that the server must be restarted. */
+/* Report a state for every slot, which the supervisor takes for that, or gives back when stopped. */
 static void
-report_restart_required(const RigSlot *slot)
+report_slots(const char *slot_state)
 {
-	RigLease	lease;
+	int			count;
 	RigFailure	failure;
+	RigSource  *sources = rig_source_list(&count, &failure);
+	RigLease	lease;
 
-	(void) rig_sql_claim(slot, 0, &lease, &failure);
-	(void) rig_sql_report(slot, "restart required", NULL, NULL, 0, &failure);
+	for (int i = 0; i < count; i++)
+	{
+		for (int number = 0; number < sources[i].workers; number++)
+		{
+			RigSlot		slot = {sources[i].id, number, sources[i].workers};
+
+			(void) rig_sql_claim(&slot, 0, &lease, &failure);
+			(void) rig_sql_report(&slot, slot_state, NULL, NULL, 0, &failure);
+		}
+	}
 }
 
 static void
-report_restarts_required(int64 now_us)
+require_restart(int64 now_us)
 {
 	static int64 next_us = 0;
-	int			count;
-	RigFailure	failure;
-	RigSource  *sources;
 
+	set_state(SUPERVISOR_RESTART_REQUIRED, NULL);
 	if (now_us < next_us)
 		return;
 	next_us = now_us + REPORT_INTERVAL_US;
-	sources = rig_source_list(&count, &failure);
-	for (int i = 0; i < count; i++)
-	{
-		for (int slot = 0; slot < sources[i].workers; slot++)
-			report_restart_required(&(RigSlot) {sources[i].id, slot, sources[i].workers});
-	}
+	report_slots("restart required");
 }
 
 /* Find out whether this database can be served at all. */
@@ -224,12 +227,13 @@ check_extension(int64 now_us)
 		set_state(rig_failure_kind(failure.sqlstate) == RIG_FAILURE_MISSING
 				  ? SUPERVISOR_NO_EXTENSION : SUPERVISOR_FAILING, failure.message);
 	else if (abi != RIG_WORKER_ABI)
-	{
-		report_restarts_required(now_us);
-		set_state(SUPERVISOR_RESTART_REQUIRED, NULL);
-	}
+		require_restart(now_us);
 	else
+	{
+		if (state == SUPERVISOR_RESTART_REQUIRED)
+			report_slots("stopped");
 		return true;
+	}
 	return false;
 }
 

@@ -34,6 +34,19 @@ is($stack->sql('SELECT count(*) FROM rigalpha.readings'), '700', 'and every mess
 is($stack->sql('SELECT gaps FROM rigalpha.kafka_status'), '2', 'the status counts the gaps');
 is(scalar $stack->log_lines('lost messages of partition \d: log restarted'), 2, 'the log has one line each');
 
+note 'the broker restarts, and its new log is longer than the old one before the worker is back';
+$stack->stop_broker;
+$stack->wait_state('main', 'disconnected');
+my $consumer = $stack->consumer_pid('main');
+kill 'STOP', $consumer;
+$stack->start_broker;
+$stack->produce_lines('readings', $_, RigAlpha::Stack::readings("O$_", 1, 80)) for 0 .. 1;
+kill 'CONT', $consumer;
+$stack->wait_for('all of it is stored',
+	q(SELECT count(*) = 160 FROM rigalpha.readings r JOIN rigalpha.machines m ON m.id = r.machine_id WHERE m.name ~ '^O'));
+is($stack->sql(q(SELECT string_agg(DISTINCT to_offset || ' ' || reason, ', ') FROM (SELECT * FROM rigalpha.kafka_gaps ORDER BY id DESC LIMIT 2) g)),
+	'0 log restarted', 'and the restart is recorded');
+
 note 'the broker has dropped old messages';
 $stack->create_source('small', 'small');
 $stack->produce_lines('small', 0, RigAlpha::Stack::readings('S', 1, 10));
