@@ -129,7 +129,10 @@ class Sidecar:
     def log(self):
         """Complete lines of the log; each must be a JSON object."""
         text = self.log_path.read_text()
-        return [json.loads(line) for line in text[:text.rfind("\n") + 1].splitlines()]
+        lines = text[:text.rfind("\n") + 1].split("\n")[:-1]
+        for line in lines:
+            assert line.startswith("{") and line.endswith("}"), f"not JSON: {line!r}"
+        return [json.loads(line) for line in lines]
 
     def connect(self, timeout=30):
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)

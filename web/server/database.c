@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "clock.h"
 #include "config.h"
+
+#define CONNECT_TIMEOUT_MS 2000
 
 void
 rig_failure_set(RigFailure *failure, const char *sqlstate, const char *message)
@@ -64,7 +67,10 @@ setup_session(RigDatabase *database, RigFailure *failure)
 	return false;
 }
 
-/* Warnings of the server belong in its log, not into the lines of ours. */
+/*
+ * The client library would print warnings of the server between the lines of our log, and the
+ * end of a connection while it is being made, so this is set before the attempt begins.
+ */
 static void
 ignore_notice(void *context, const PGresult *notice)
 {
@@ -72,24 +78,51 @@ ignore_notice(void *context, const PGresult *notice)
 	(void) notice;
 }
 
+/* Finishes a connection attempt; false when it failed or took too long. */
+static bool
+await_connection(PGconn *connection)
+{
+	int64_t		deadline = rig_clock_now() + CONNECT_TIMEOUT_MS;
+	PostgresPollingStatusType wanted = PGRES_POLLING_WRITING;
+
+	while (wanted == PGRES_POLLING_READING || wanted == PGRES_POLLING_WRITING)
+	{
+		struct pollfd socket = {.fd = PQsocket(connection)};
+		int64_t		rest = deadline - rig_clock_now();
+
+		socket.events = wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+		if (rest <= 0 || poll(&socket, 1, (int) rest) <= 0)
+			return false;
+		wanted = PQconnectPoll(connection);
+	}
+	return wanted == PGRES_POLLING_OK;
+}
+
 bool
 rig_database_connect(RigDatabase *database, RigFailure *failure)
 {
 	const char *const names[] = {
-		"dbname", "application_name", "connect_timeout", "tcp_user_timeout", "keepalives_idle", NULL
+		"dbname", "application_name", "tcp_user_timeout", "keepalives_idle", NULL
 	};
 	const char *const values[] = {
 		*rig_config.database_url != '\0' ? rig_config.database_url : NULL,
-		"rigalpha-web", "2", "10000", "10", NULL
+		"rigalpha-web", "10000", "10", NULL
 	};
+	const char *message;
 
 	rig_database_close(database);
-	database->connection = PQconnectdbParams(names, values, 1);
+	database->connection = PQconnectStartParams(names, values, 1);
 	PQsetNoticeReceiver(database->connection, ignore_notice, NULL);
-	if (PQstatus(database->connection) != CONNECTION_OK)
-		rig_failure_set(failure, "08001", PQerrorMessage(database->connection));
-	else if (setup_session(database, failure))
-		return true;
+	if (PQstatus(database->connection) != CONNECTION_BAD && await_connection(database->connection))
+	{
+		if (setup_session(database, failure))
+			return true;
+	}
+	else
+	{
+		message = PQerrorMessage(database->connection);
+		rig_failure_set(failure, "08001", *message != '\0' ? message : "no connection in time");
+	}
 	rig_database_close(database);
 	return false;
 }
