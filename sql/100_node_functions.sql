@@ -18,7 +18,8 @@ BEGIN
 		FROM rigalpha.builtin_sensors() b
 		WHERE NOT EXISTS (SELECT FROM rigalpha.sensors)
 		ORDER BY b.ordinal;
-	PERFORM setval('rigalpha.sensors_id_seq', greatest((SELECT max(id) FROM rigalpha.sensors), 1000));
+	PERFORM setval('rigalpha.sensors_id_seq', greatest(1000, (SELECT max(id) FROM rigalpha.sensors), s.last_value))
+		FROM rigalpha.sensors_id_seq s;
 	PERFORM rigalpha.maintenance_tick();
 	RETURN 'ready';
 END
