@@ -1,0 +1,76 @@
+#!/bin/bash
+# Runs the benchmarks in a private cluster below build/bench and prints every figure beside its peer.
+#
+# usage: run.sh [OPTION…] [BENCHMARK…]
+#   --floors   only the quick subset whose floors are part of the tests
+#   others     as `run.py --help` says
+# The figures land in build/bench/results.json.
+set -euo pipefail
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tools/common.sh
+. "$HERE/../tools/common.sh"
+# shellcheck source=tools/cluster.sh
+. "$ROOT/tools/cluster.sh"
+
+BENCH=$BUILD/bench
+CLUSTER=$BENCH/pg
+SCRATCH=$BENCH/scratch
+PROGRAM=run.py
+if [ "${1:-}" = --floors ]; then
+	PROGRAM=check_floors.py
+	shift
+fi
+
+free_port()
+{
+	local port=${RIGALPHA_BENCH_PORT:-24600}
+	until port_is_free "$port"; do
+		port=$((port + 1))
+	done
+	echo "$port"
+}
+
+# The port lies below those that the kernel gives to clients.
+# Large enough that no checkpoint falls into a run; the durability is that of production.
+bench_settings()
+{
+	cat <<-END
+		shared_preload_libraries = 'rigalpha_worker'
+		rigalpha_worker.databases = 'bench'
+		shared_buffers = '512MB'
+		max_wal_size = '4GB'
+		min_wal_size = '2GB'
+		checkpoint_timeout = '1h'
+		autovacuum = off
+		fsync = on
+		synchronous_commit = on
+	END
+}
+
+stop()
+{
+	cluster_stop "$CLUSTER"
+	KAFKA_DIR=$SCRATCH/kafka "$ROOT/tools/kafka-broker.sh" stop
+	as_user rm -rf "$CLUSTER/data" "$SCRATCH/kafka"
+}
+
+use_server_programs
+build_and_install >"$BUILD/bench-build.log" 2>&1 || die "the build failed, see $BUILD/bench-build.log"
+make -C "$HERE" all >>"$BUILD/bench-build.log" 2>&1 || die "the build failed, see $BUILD/bench-build.log"
+if command -v java >/dev/null; then
+	"$ROOT/tools/kafka-broker.sh" install || say "Apache Kafka cannot be fetched: the embedded broker alone is measured"
+fi
+mkdir -p "$BENCH"
+private_directory "$SCRATCH"
+trap stop EXIT
+stop
+
+PGHOST=127.0.0.1 PGPORT=$(free_port) PGUSER=postgres PGPASSWORD=$(random_password)
+RIGALPHA_BENCH_MODULE=$HERE/module/rigalpha_bench RIGALPHA_BENCH_SCRATCH=$SCRATCH PYTHONDONTWRITEBYTECODE=1
+export PGHOST PGPORT PGUSER PGPASSWORD RIGALPHA_BENCH_MODULE RIGALPHA_BENCH_SCRATCH PYTHONDONTWRITEBYTECODE
+bench_settings | cluster_create "$CLUSTER" "$PGPORT"
+cluster_start "$CLUSTER"
+status=0
+as_user /usr/bin/python3 "$HERE/$PROGRAM" "$@" || status=$?
+[ ! -e "$SCRATCH/results.json" ] || cp "$SCRATCH/results.json" "$BENCH/results.json"
+exit $status
