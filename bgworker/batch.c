@@ -1,6 +1,6 @@
 #include "batch.h"
 
-#define SPAN_PATIENCE_LIMIT 256
+#define SPAN_PATIENCE_LIMIT 64
 
 void
 rig_batch_clear(RigBatch *batch)

@@ -327,8 +327,10 @@ rig_kafka_take_answer(RigKafka *kafka, RigKafkaAnswer *answer)
 	if (taken)
 	{
 		kafka->connected = answer->topic != RIG_KAFKA_TOPIC_UNKNOWN;
-		if (answer->topic == RIG_KAFKA_TOPIC_PRESENT)
+		if (kafka->connected)
 			kafka->error[0] = '\0';
+		else if (kafka->error[0] == '\0')
+			snprintf(kafka->error, sizeof(kafka->error), "no broker answers: %.200s", answer->text);
 	}
 	return taken;
 }
