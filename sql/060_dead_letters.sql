@@ -10,11 +10,13 @@ CREATE TABLE rigalpha.dead_letters (
 	field text,
 	reason text NOT NULL,
 	detail text,
-	payload bytea NOT NULL,
+	payload bytea,
+	payload_id bigint,
 	payload_size integer NOT NULL,
 	payload_sha256 bytea,
 	replayed_at timestamptz,
-	CHECK (("partition" IS NULL) = ("offset" IS NULL))
+	CHECK (("partition" IS NULL) = ("offset" IS NULL)),
+	CHECK ((payload IS NULL) <> (payload_id IS NULL))
 );
 CREATE UNIQUE INDEX dead_letters_position ON rigalpha.dead_letters (source, "partition", "offset", reading_index)
 	WHERE "offset" IS NOT NULL;
@@ -32,6 +34,7 @@ COMMENT ON COLUMN rigalpha.dead_letters.field IS 'Key that was found wrong, wher
 COMMENT ON COLUMN rigalpha.dead_letters.reason IS 'Reason code';
 COMMENT ON COLUMN rigalpha.dead_letters.detail IS 'What exactly was wrong';
 COMMENT ON COLUMN rigalpha.dead_letters.payload IS 'Raw bytes; the first 4 KiB of a payload that was too large';
+COMMENT ON COLUMN rigalpha.dead_letters.payload_id IS 'Letter that holds the bytes: of several refused readings in one payload the first keeps them';
 COMMENT ON COLUMN rigalpha.dead_letters.payload_size IS 'Bytes received';
 COMMENT ON COLUMN rigalpha.dead_letters.payload_sha256 IS 'SHA-256 of a payload that was too large to keep';
 COMMENT ON COLUMN rigalpha.dead_letters.replayed_at IS 'When a replay stored it; null = open';

@@ -95,22 +95,22 @@ $$;
 COMMENT ON FUNCTION rigalpha.add_machine_sensors(integer, text[], integer) IS 'Gives a machine positions for sensors it does not have yet, at most room of them';
 
 CREATE FUNCTION rigalpha.add_dead_letter(received_at timestamptz, source text, "partition" integer, "offset" bigint,
-	message_time timestamptz, reading_index integer, machine text, field text, reason text, detail text, payload bytea, max_size integer)
+	message_time timestamptz, reading_index integer, machine text, field text, reason text, detail text, payload bytea, payload_id bigint, max_size integer)
 	RETURNS bigint
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 	INSERT INTO rigalpha.dead_letters (received_at, source, "partition", "offset", message_time, reading_index, machine, field,
-			reason, detail, payload, payload_size, payload_sha256)
+			reason, detail, payload, payload_id, payload_size, payload_sha256)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
-			CASE WHEN octet_length($11) > $12 THEN substr($11, 1, 4096) ELSE $11 END, octet_length($11),
-			CASE WHEN octet_length($11) > $12 THEN sha256($11) END)
+			CASE WHEN $12 IS NOT NULL THEN NULL WHEN octet_length($11) > $13 THEN substr($11, 1, 4096) ELSE $11 END, $12,
+			octet_length($11), CASE WHEN octet_length($11) > $13 THEN sha256($11) END)
 		ON CONFLICT (source, "partition", "offset", reading_index) WHERE "offset" IS NOT NULL
 			DO UPDATE SET field = excluded.field, reason = excluded.reason, detail = excluded.detail
 		RETURNING id
 	$$;
-COMMENT ON FUNCTION rigalpha.add_dead_letter(timestamptz, text, integer, bigint, timestamptz, integer, text, text, text, text, bytea, integer)
-	IS 'Keeps what was refused; of a payload over max_size bytes the SHA-256 and the first 4 KiB';
+COMMENT ON FUNCTION rigalpha.add_dead_letter(timestamptz, text, integer, bigint, timestamptz, integer, text, text, text, text, bytea, bigint, integer)
+	IS 'Keeps what was refused; the bytes stand in letter payload_id if there is one; of more than max_size bytes the SHA-256 and the first 4 KiB';
 
 CREATE FUNCTION rigalpha.replay_dead_letters(ids bigint[] DEFAULT NULL, max_rows integer DEFAULT 1000,
 	OUT replayed integer, OUT still_refused integer)
@@ -125,10 +125,12 @@ BEGIN
 	replayed := 0;
 	still_refused := 0;
 	FOR letter IN
-		SELECT d.* FROM rigalpha.dead_letters d
+		SELECT d.id, d.source, d.message_time, d.reading_index, coalesce(d.payload, holder.payload) AS payload
+		FROM rigalpha.dead_letters d
+		LEFT JOIN rigalpha.dead_letters holder ON holder.id = d.payload_id
 		WHERE d.replayed_at IS NULL AND d.payload_sha256 IS NULL AND (ids IS NULL OR d.id = ANY (ids))
 		ORDER BY d.id LIMIT max_rows
-		FOR UPDATE SKIP LOCKED
+		FOR UPDATE OF d SKIP LOCKED
 	LOOP
 		SELECT * INTO result FROM rigalpha.ingest(ARRAY[letter.payload], letter.source,
 			times => ARRAY[letter.message_time]);

@@ -138,7 +138,7 @@ CREATE FUNCTION rigalpha.worker_reject(source_id integer, generation bigint, pay
 BEGIN
 	PERFORM rigalpha.worker_fence(source_id, generation, ARRAY["partition"]);
 	PERFORM rigalpha.add_dead_letter(clock_timestamp(), (SELECT s.name FROM rigalpha.kafka_sources s WHERE s.id = worker_reject.source_id),
-		"partition", "offset", message_time, -1, NULL, NULL, reason, detail, coalesce(payload, ''), 1048576);
+		"partition", "offset", message_time, -1, NULL, NULL, reason, detail, coalesce(payload, ''), NULL, 1048576);
 	PERFORM rigalpha.worker_advance(source_id, generation, ARRAY["partition"], ARRAY["offset" + 1], ARRAY[1], ARRAY[0], ARRAY[0], ARRAY[1], ARRAY[0]);
 END
 $$;

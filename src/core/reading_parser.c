@@ -492,6 +492,11 @@ read_array(RigReadingParser *parser, const char *at)
 		return at + 1;
 	for (;;)
 	{
+		if (parser->reading_count == RIG_PARSER_MAX_READINGS)
+		{
+			rig_json_refuse(&parser->json, at, RIG_REASON_TOO_MANY_READINGS);
+			return NULL;
+		}
 		at = read_reading(parser, at, 2);
 		if (at == NULL)
 			return NULL;

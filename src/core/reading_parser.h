@@ -25,6 +25,7 @@
 #include "status.h"
 
 #define RIG_PARSER_MAX_DEPTH 64
+#define RIG_PARSER_MAX_READINGS 20000	/* per payload */
 #define RIG_PARSER_MAX_KEYS 10000	/* per reading */
 #define RIG_NAME_MAX_LENGTH 63		/* bytes, machine and sensor names */
 

@@ -11,6 +11,7 @@ static const char *const reason_codes[] = {
 	[RIG_REASON_TOO_DEEP] = "too_deep",
 	[RIG_REASON_NOT_A_READING] = "not_a_reading",
 	[RIG_REASON_TOO_LARGE] = "too_large",
+	[RIG_REASON_TOO_MANY_READINGS] = "too_many_readings",
 	[RIG_REASON_DUPLICATE_KEY] = "duplicate_key",
 	[RIG_REASON_TOO_MANY_KEYS] = "too_many_keys",
 	[RIG_REASON_MISSING_MACHINE] = "missing_machine",

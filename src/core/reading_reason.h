@@ -17,6 +17,7 @@ typedef enum RigReason
 	RIG_REASON_TOO_DEEP,
 	RIG_REASON_NOT_A_READING,	/* also of one array element that is not an object */
 	RIG_REASON_TOO_LARGE,
+	RIG_REASON_TOO_MANY_READINGS,
 	/* one reading */
 	RIG_REASON_DUPLICATE_KEY,
 	RIG_REASON_TOO_MANY_KEYS,

@@ -30,7 +30,7 @@ static const struct
 #define STATE_WORD_COUNT (sizeof(state_words) / sizeof(state_words[0]))
 
 static bool
-equals_ignoring_case(const char *word, const char *text, int32_t length)
+equals_loosely(const char *word, const char *text, int32_t length)
 {
 	for (int32_t i = 0; i < length; i++)
 	{
@@ -38,6 +38,8 @@ equals_ignoring_case(const char *word, const char *text, int32_t length)
 
 		if (c >= 'A' && c <= 'Z')
 			c = (char) (c - 'A' + 'a');
+		else if (c == '_' || c == '-')
+			c = ' ';
 		if (c != word[i])
 			return false;
 	}
@@ -48,7 +50,7 @@ int16_t
 rig_state_code(const char *word, int32_t length)
 {
 	for (size_t i = 0; i < STATE_WORD_COUNT; i++)
-		if ((size_t) length <= strlen(state_words[i].word) && equals_ignoring_case(state_words[i].word, word, length))
+		if ((size_t) length <= strlen(state_words[i].word) && equals_loosely(state_words[i].word, word, length))
 			return state_words[i].code;
 	return RIG_STATE_UNKNOWN;
 }

@@ -9,7 +9,7 @@
 
 #define RIG_STATE_UNKNOWN 0
 
-/* Code of a word, compared without regard to ASCII case; RIG_STATE_UNKNOWN if it is none. */
+/* Code of a word, in any ASCII case, with spaces, hyphens or underscores; RIG_STATE_UNKNOWN if it is none. */
 extern int16_t rig_state_code(const char *word, int32_t length);
 
 /* Word of a code; "unknown" for a code that is none. */

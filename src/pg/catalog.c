@@ -120,6 +120,14 @@ require_node(void)
 				 errhint("Run SELECT rigalpha.adopt() when it shall store readings.")));
 }
 
+static void
+require_memory(const void *allocated)
+{
+	if (allocated == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+}
+
 static int32
 intern(RigNames *names, Datum text_value)
 {
@@ -130,6 +138,17 @@ intern(RigNames *names, Datum text_value)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 	return id;
+}
+
+static void
+load_dictionary(RigCatalog *catalog)
+{
+	bool		isnull;
+
+	query_latest("SELECT name FROM rigalpha.sensors");
+	for (uint64 i = 0; i < SPI_processed; i++)
+		intern(catalog->sensor_names, result_value(i, 1, &isnull));
+	catalog->dictionary_size = rig_names_count(catalog->sensor_names);
 }
 
 static void
@@ -214,14 +233,14 @@ load_catalog(void)
 	rig_arena_init(&catalog->arena, allocator, 0);
 	catalog->sensor_names = rig_names_create(&catalog->arena);
 	catalog->machine_names = rig_names_create(&catalog->arena);
-	if (catalog->sensor_names != NULL)
-		catalog->parser = rig_reading_parser_create(&catalog->arena, catalog->sensor_names);
-	if (catalog->machine_names == NULL || catalog->parser == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	require_memory(catalog->sensor_names);
+	require_memory(catalog->machine_names);
 
 	SPI_connect();
 	require_node();
+	load_dictionary(catalog);
+	catalog->parser = rig_reading_parser_create(&catalog->arena, catalog->sensor_names);
+	require_memory(catalog->parser);
 	load_machines(catalog);
 	load_positions(catalog, "SELECT ms.machine_id, s.name, ms.position FROM rigalpha.machine_sensors ms"
 				   " JOIN rigalpha.sensors s ON s.id = ms.sensor_id");

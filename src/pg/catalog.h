@@ -33,7 +33,8 @@ typedef struct RigCatalog
 	MemoryContext context;
 	int			sensor_quota;	/* setting under which names were refused */
 	RigArena	arena;
-	RigNames   *sensor_names;
+	RigNames   *sensor_names;	/* the dictionary first, then aliases and whatever keys came */
+	int32		dictionary_size;
 	RigNames   *machine_names;
 	RigReadingParser *parser;
 	int32		machine_count;

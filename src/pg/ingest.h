@@ -107,6 +107,7 @@ typedef struct IngestRefusal
 	RigReason	reason;
 	bool		dead_letter;	/* false = a value became NULL, nothing else */
 	bool		reading_refused;	/* false = the rest of the reading is kept */
+	bool		omitted;		/* counted, but shares the letter and the error of another one */
 	char	   *machine;		/* NULL where it is not known */
 	char	   *field;
 	char	   *detail;
@@ -178,6 +179,9 @@ extern void rig_ingest_update_state(IngestBatch *batch);
 /* Notes a refusal; field and detail may be NULL, texts are copied. */
 extern IngestRefusal *rig_ingest_refuse(IngestBatch *batch, int32 payload, int32 reading, RigReason reason,
 										const char *detail);
+
+/* Copy of a text from the sender, cut at a character to a length that fits messages. */
+extern char *rig_ingest_cut_text(const char *text, int32 length);
 
 /* Writes the dead letters of all refusals. */
 extern void rig_ingest_write_dead_letters(IngestBatch *batch);

@@ -87,23 +87,24 @@ refuse_reading(IngestBatch *batch, int32 payload, int32 index, const RigReading 
 	if (reading->machine != NULL && reading->reason != RIG_REASON_BAD_MACHINE_NAME)
 		refusal->machine = pnstrdup(reading->machine, reading->machine_length);
 	if (reading->field != NULL && reason == reading->reason)
-		refusal->field = pnstrdup(reading->field, reading->field_length);
+		refusal->field = rig_ingest_cut_text(reading->field, reading->field_length);
 	return refusal;
 }
 
 /* Notes a value that is stored as NULL although its sensor is known. */
 static void
-refuse_value(IngestBatch *batch, int32 payload, int32 index, const RigValue *value)
+flag_value(IngestBatch *batch, IngestReading *target, const RigValue *value)
 {
 	int32		length;
 	const char *name = rig_names_text(batch->catalog->sensor_names, value->name, &length);
-	IngestRefusal *refusal = rig_ingest_refuse(batch, payload, index,
+	IngestRefusal *refusal = rig_ingest_refuse(batch, target->payload, target->index,
 											   value->kind == RIG_VALUE_OUT_OF_RANGE ? RIG_REASON_OUT_OF_RANGE : RIG_REASON_NOT_A_NUMBER,
 											   "value stored as null");
 
 	refusal->dead_letter = false;
 	refusal->reading_refused = false;
 	refusal->field = pnstrdup(name, length);
+	target->content.flags |= RIG_FLAG_VALUE_REFUSED;
 }
 
 /* Adds the names of a reading that the catalog lacks to the discovery; true if there are any. */
@@ -158,24 +159,22 @@ place_values(IngestBatch *batch, IngestReading *target, RigMachine *machine, con
 		if (position <= 0)
 		{
 			if (values[i].kind != RIG_VALUE_NUMBER)
+			{
+				if (values[i].name < batch->catalog->dictionary_size)
+					flag_value(batch, target, &values[i]);
 				continue;
+			}
 			surplus++;
 			if (position == 0)
 				rig_catalog_refuse_name(batch->catalog, machine, values[i].name);
 		}
 		else if (values[i].kind != RIG_VALUE_NUMBER)
-		{
-			content->flags |= RIG_FLAG_VALUE_REFUSED;
-			refuse_value(batch, target->payload, target->index, &values[i]);
-		}
-		else
+			flag_value(batch, target, &values[i]);
+		else if (isnan(content->values[position - 1]))
 		{
 			/* An alias and its sensor may stand in one message; the first one counts. */
-			if (isnan(content->values[position - 1]))
-			{
-				content->values[position - 1] = values[i].number;
-				content->present++;
-			}
+			content->values[position - 1] = values[i].number;
+			content->present++;
 		}
 	}
 	return surplus;
@@ -200,6 +199,7 @@ take_reading(IngestBatch *batch, int32 payload, int32 index, TimestampTz ts, Rig
 	IngestReading *target = add_reading(batch);
 	IngestRefusal *refusal;
 	int32		surplus;
+	bool		empty;
 
 	memset(target, 0, sizeof(*target));
 	target->payload = payload;
@@ -213,17 +213,19 @@ take_reading(IngestBatch *batch, int32 payload, int32 index, TimestampTz ts, Rig
 	if (ts < machine->newest)
 		target->content.flags |= RIG_FLAG_LATE;
 	surplus = place_values(batch, target, machine, reading, values);
-	if (surplus == 0)
-		return;
-
-	/* The known values are kept; a replay with a larger quota merges the others. */
-	refusal = refuse_reading(batch, payload, index, reading, RIG_REASON_SENSOR_QUOTA,
-							 psprintf("%d values of sensors beyond the quota of the machine were not stored", surplus));
-	target->content.flags |= RIG_FLAG_OVER_QUOTA;
-	if (target->content.present == 0 && reading->state == NULL)
+	empty = target->content.present == 0 && reading->state == NULL && (target->content.flags & RIG_FLAG_VALUE_REFUSED) == 0;
+	if (surplus > 0)
+	{
+		/* The known values are kept; a replay with a larger quota merges the others. */
+		refusal = refuse_reading(batch, payload, index, reading, RIG_REASON_SENSOR_QUOTA,
+								 psprintf("%d values of sensors beyond the quota of the machine were not stored", surplus));
+		refusal->reading_refused = empty;
+		target->content.flags |= RIG_FLAG_OVER_QUOTA;
+	}
+	else if (empty)
+		refuse_reading(batch, payload, index, reading, RIG_REASON_NO_VALUES, NULL);
+	if (empty)
 		batch->reading_count--;
-	else
-		refusal->reading_refused = false;
 }
 
 /*

@@ -3,6 +3,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
@@ -11,6 +12,11 @@
 
 #include "ingest.h"
 #include "settings.h"
+
+#define MAX_TEXT 200	/* bytes of a sender's key that are repeated in a message */
+
+/* Refused readings of one payload that get a letter each; what is beyond shares one. */
+#define MAX_LETTERS 100
 
 IngestRefusal *
 rig_ingest_refuse(IngestBatch *batch, int32 payload, int32 reading, RigReason reason, const char *detail)
@@ -38,6 +44,12 @@ rig_ingest_refuse(IngestBatch *batch, int32 payload, int32 reading, RigReason re
 	return refusal;
 }
 
+char *
+rig_ingest_cut_text(const char *text, int32 length)
+{
+	return pnstrdup(text, length <= MAX_TEXT ? length : pg_mbcliplen(text, length, MAX_TEXT));
+}
+
 static void
 set_text(Datum *value, char *null, const char *text)
 {
@@ -45,13 +57,21 @@ set_text(Datum *value, char *null, const char *text)
 	*value = text == NULL ? (Datum) 0 : CStringGetTextDatum(text);
 }
 
-static void
-write_dead_letter(IngestBatch *batch, IngestRefusal *refusal)
+/* Letters of one payload. */
+typedef struct PayloadLetters
 {
-	Oid			types[12] = {TIMESTAMPTZOID, TEXTOID, INT4OID, INT8OID, TIMESTAMPTZOID, INT4OID, TEXTOID, TEXTOID,
-	TEXTOID, TEXTOID, BYTEAOID, INT4OID};
-	Datum		values[12] = {0};
-	char		nulls[12];
+	int32		refused;		/* readings that need a letter */
+	int32		written;
+	int64		holder;			/* letter with the bytes; 0 = none yet */
+} PayloadLetters;
+
+static void
+write_dead_letter(IngestBatch *batch, IngestRefusal *refusal, PayloadLetters *letters)
+{
+	Oid			types[13] = {TIMESTAMPTZOID, TEXTOID, INT4OID, INT8OID, TIMESTAMPTZOID, INT4OID, TEXTOID, TEXTOID,
+	TEXTOID, TEXTOID, BYTEAOID, INT8OID, INT4OID};
+	Datum		values[13] = {0};
+	char		nulls[13];
 	int32		payload = refusal->payload;
 	bool		isnull;
 
@@ -75,22 +95,53 @@ write_dead_letter(IngestBatch *batch, IngestRefusal *refusal)
 	set_text(&values[8], &nulls[8], rig_reason_code(refusal->reason));
 	set_text(&values[9], &nulls[9], refusal->detail);
 	values[10] = PointerGetDatum(batch->payloads[payload]);
-	values[11] = Int32GetDatum(rig_max_payload);
-	if (SPI_execute_with_args("SELECT rigalpha.add_dead_letter($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-							  12, types, values, nulls, false, 1) != SPI_OK_SELECT)
+	values[11] = Int64GetDatum(letters->holder);
+	nulls[11] = letters->holder == 0 ? 'n' : ' ';
+	values[12] = Int32GetDatum(rig_max_payload);
+	if (SPI_execute_with_args("SELECT rigalpha.add_dead_letter($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+							  13, types, values, nulls, false, 1) != SPI_OK_SELECT)
 		elog(ERROR, "add_dead_letter failed");
 	refusal->dead_letter_id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	SPI_freetuptable(SPI_tuptable);
+	if (letters->holder == 0)
+		letters->holder = refusal->dead_letter_id;
+	letters->written++;
 }
 
+/*
+ * One letter per refused reading, the bytes of a payload only once; a payload of nothing but
+ * bad readings must not multiply.
+ */
 void
 rig_ingest_write_dead_letters(IngestBatch *batch)
 {
+	PayloadLetters *letters;
+
+	if (batch->refusal_count == 0)
+		return;
+	letters = palloc0(batch->payload_count * sizeof(PayloadLetters));
+	for (int32 i = 0; i < batch->refusal_count; i++)
+		letters[batch->refusals[i].payload].refused += batch->refusals[i].dead_letter;
+
 	SPI_connect();
 	for (int32 i = 0; i < batch->refusal_count; i++)
 	{
-		if (batch->refusals[i].dead_letter)
-			write_dead_letter(batch, &batch->refusals[i]);
-		SPI_freetuptable(SPI_tuptable);
+		IngestRefusal *refusal = &batch->refusals[i];
+		PayloadLetters *own = &letters[refusal->payload];
+
+		if (!refusal->dead_letter)
+			continue;
+		if (own->written > MAX_LETTERS)
+		{
+			refusal->omitted = true;
+			continue;
+		}
+		if (own->written == MAX_LETTERS)
+		{
+			refusal->reading = -1;
+			refusal->detail = psprintf("this and %d further readings of the payload", own->refused - MAX_LETTERS - 1);
+		}
+		write_dead_letter(batch, refusal, own);
 		CHECK_FOR_INTERRUPTS();
 	}
 	SPI_finish();
@@ -110,6 +161,7 @@ Datum
 rig_ingest_errors(IngestBatch *batch)
 {
 	StringInfoData out;
+	const char *separator = "";
 
 	initStringInfo(&out);
 	appendStringInfoChar(&out, '[');
@@ -117,8 +169,10 @@ rig_ingest_errors(IngestBatch *batch)
 	{
 		const IngestRefusal *refusal = &batch->refusals[i];
 
-		if (i > 0)
-			appendStringInfoChar(&out, ',');
+		if (refusal->omitted)
+			continue;
+		appendStringInfoString(&out, separator);
+		separator = ",";
 		appendStringInfo(&out, "{\"payload\":%d,\"reading\":%d", refusal->payload, refusal->reading);
 		append_text(&out, "machine", refusal->machine);
 		append_text(&out, "field", refusal->field);
