@@ -35,6 +35,7 @@ CREATE TABLE rigalpha.machine_state (
 	ts timestamptz,
 	received_at timestamptz,
 	state smallint NOT NULL DEFAULT 0,
+	state_ts timestamptz,
 	flags smallint NOT NULL DEFAULT 0,
 	readings bigint NOT NULL DEFAULT 0,
 	sensor_values float8[] NOT NULL DEFAULT '{}',
@@ -46,7 +47,8 @@ COMMENT ON TABLE rigalpha.machine_state IS 'Latest state of each machine by devi
 COMMENT ON COLUMN rigalpha.machine_state.machine_id IS 'Machine';
 COMMENT ON COLUMN rigalpha.machine_state.ts IS 'Newest device time; null = nothing stored yet';
 COMMENT ON COLUMN rigalpha.machine_state.received_at IS 'When the newest reading was stored';
-COMMENT ON COLUMN rigalpha.machine_state.state IS 'State word of the newest reading; see state_name()';
+COMMENT ON COLUMN rigalpha.machine_state.state IS 'Newest state word; see state_name()';
+COMMENT ON COLUMN rigalpha.machine_state.state_ts IS 'Device time of that state word; null = none was sent yet';
 COMMENT ON COLUMN rigalpha.machine_state.flags IS 'Flags of the newest reading';
 COMMENT ON COLUMN rigalpha.machine_state.readings IS 'Readings stored since the machine appeared';
 COMMENT ON COLUMN rigalpha.machine_state.sensor_values IS 'Newest value of each position';
@@ -92,9 +94,11 @@ DECLARE
 BEGIN
 	PERFORM pg_advisory_xact_lock(hashtextextended('rigalpha partitions', 0));
 	FOR day IN SELECT DISTINCT d FROM unnest(days) AS d WHERE d IS NOT NULL ORDER BY d LOOP
-		leaf := 'readings_' || to_char(day, 'YYYYMMDD');
-		CONTINUE WHEN EXISTS (SELECT FROM pg_class
-			WHERE relnamespace = 'rigalpha'::regnamespace AND relname = leaf);
+		leaf := 'readings_' || to_char(day::timestamp, 'YYYYMMDD');
+		-- The query sees what was committed while this waited for the lock; to_regclass sees it in
+		-- a transaction with an older snapshot, too.
+		CONTINUE WHEN EXISTS (SELECT FROM pg_class WHERE relnamespace = 'rigalpha'::regnamespace AND relname = leaf)
+			OR to_regclass('rigalpha.' || leaf) IS NOT NULL;
 		EXECUTE format('CREATE TABLE rigalpha.%I (LIKE rigalpha.readings INCLUDING DEFAULTS INCLUDING STORAGE)', leaf);
 		EXECUTE format('CREATE UNIQUE INDEX %I ON rigalpha.%I (machine_id, ts)', leaf || '_key', leaf);
 		EXECUTE format('ALTER TABLE rigalpha.readings ATTACH PARTITION rigalpha.%I FOR VALUES FROM (%L) TO (%L)',

@@ -36,7 +36,7 @@ DECLARE
 BEGIN
 	-- One claim of a source at a time, so that workers with different slot counts cannot
 	-- both be granted a partition.
-	PERFORM FROM rigalpha.kafka_sources s WHERE s.id = worker_claim.source_id FOR UPDATE;
+	PERFORM FROM rigalpha.kafka_sources s WHERE s.id = worker_claim.source_id FOR NO KEY UPDATE;
 	IF NOT FOUND OR NOT rigalpha.node_is_current() THEN
 		RETURN;
 	END IF;
@@ -138,7 +138,8 @@ CREATE FUNCTION rigalpha.worker_reject(source_id integer, generation bigint, pay
 BEGIN
 	PERFORM rigalpha.worker_fence(source_id, generation, ARRAY["partition"]);
 	PERFORM rigalpha.add_dead_letter(clock_timestamp(), (SELECT s.name FROM rigalpha.kafka_sources s WHERE s.id = worker_reject.source_id),
-		"partition", "offset", message_time, -1, NULL, NULL, reason, detail, coalesce(payload, ''), NULL, 1048576);
+		"partition", "offset", message_time, -1, NULL, NULL, reason, detail, coalesce(payload, ''), NULL,
+		coalesce((SELECT st.setting::integer FROM pg_settings st WHERE st.name = 'rigalpha.max_payload'), 1048576));
 	PERFORM rigalpha.worker_advance(source_id, generation, ARRAY["partition"], ARRAY["offset" + 1], ARRAY[1], ARRAY[0], ARRAY[0], ARRAY[1], ARRAY[0]);
 END
 $$;
@@ -214,7 +215,7 @@ BEGIN
 		RETURN;
 	END IF;
 	missing := ARRAY(SELECT today + n FROM generate_series(0, current_setting('rigalpha.partitions_ahead')::integer) AS n
-		WHERE to_regclass('rigalpha.readings_' || to_char(today + n, 'YYYYMMDD')) IS NULL);
+		WHERE to_regclass('rigalpha.readings_' || to_char((today + n)::timestamp, 'YYYYMMDD')) IS NULL);
 	IF cardinality(missing) > 0 THEN
 		PERFORM rigalpha.ensure_partitions(missing);
 	END IF;

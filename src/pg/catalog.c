@@ -1,5 +1,6 @@
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
@@ -17,8 +18,8 @@
 #include "pg_compat.h"
 #include "settings.h"
 
-/* Names beyond this number are keys that are no sensors; the cache is then built anew. */
-#define MAX_NAMES 65536
+/* After so many names that are not in the dictionary the cache is built anew, without the keys among them. */
+#define MAX_FOREIGN_NAMES 65536
 
 static const char *const cached_tables[] = {"node", "machines", "sensors", "sensor_aliases", "machine_sensors", "thresholds"};
 
@@ -28,6 +29,7 @@ static RigCatalog *current = NULL;
 static Oid	table_oids[CACHED_TABLES];
 static uint64 change_count = 1; /* changes seen by the callback */
 static uint64 loaded_at = 0;	/* change_count that current was loaded under */
+static bool newest_moved = false;	/* by the current transaction */
 
 RIG_SQL_FUNCTION(rig_invalidate_cache);
 
@@ -57,10 +59,36 @@ count_change(Datum arg, Oid relation)
 			change_count++;
 }
 
+static void
+end_transaction(XactEvent event, void *arg)
+{
+	if (newest_moved && event == XACT_EVENT_ABORT)
+		change_count++;
+	newest_moved = false;
+}
+
+static void
+end_subtransaction(SubXactEvent event, SubTransactionId own, SubTransactionId parent, void *arg)
+{
+	if (newest_moved && event == SUBXACT_EVENT_ABORT_SUB)
+		change_count++;
+}
+
 void
 rig_catalog_register(void)
 {
 	CacheRegisterRelcacheCallback(count_change, (Datum) 0);
+	RegisterXactCallback(end_transaction, NULL);
+	RegisterSubXactCallback(end_subtransaction, NULL);
+}
+
+void
+rig_catalog_note_newest(RigMachine *machine, TimestampTz ts)
+{
+	if (ts <= machine->newest)
+		return;
+	machine->newest = ts;
+	newest_moved = true;
 }
 
 static void *
@@ -244,9 +272,10 @@ load_catalog(void)
 	load_machines(catalog);
 	load_positions(catalog, "SELECT ms.machine_id, s.name, ms.position FROM rigalpha.machine_sensors ms"
 				   " JOIN rigalpha.sensors s ON s.id = ms.sensor_id");
-	load_positions(catalog, "SELECT ms.machine_id, a.alias, ms.position FROM rigalpha.sensor_aliases a"
-				   " JOIN rigalpha.machine_sensors ms ON ms.sensor_id = a.sensor_id"
-				   " WHERE a.machine_id IS NULL OR a.machine_id = ms.machine_id"
+	/* Also where the machine lacks the sensor, for discovery: the name no longer means anything else. */
+	load_positions(catalog, "SELECT m.id, a.alias, coalesce(ms.position, 0::smallint) FROM rigalpha.sensor_aliases a"
+				   " JOIN rigalpha.machines m ON m.id = coalesce(a.machine_id, m.id)"
+				   " LEFT JOIN rigalpha.machine_sensors ms ON ms.machine_id = m.id AND ms.sensor_id = a.sensor_id"
 				   " ORDER BY a.machine_id NULLS FIRST");
 	SPI_finish();
 	return catalog;
@@ -257,7 +286,8 @@ rig_catalog_get(void)
 {
 	AcceptInvalidationMessages();
 	if (current != NULL &&
-		(rig_names_count(current->sensor_names) > MAX_NAMES || current->sensor_quota != rig_sensor_quota))
+		(rig_names_count(current->sensor_names) - current->dictionary_size > MAX_FOREIGN_NAMES ||
+		 current->sensor_quota != rig_sensor_quota))
 		change_count++;
 	while (current == NULL || loaded_at != change_count)
 	{

@@ -55,6 +55,9 @@ extern RigCatalog *rig_catalog_get(void);
 extern RigMachine *rig_catalog_machine_by_name(RigCatalog *catalog, const char *name, int32 length);
 extern RigMachine *rig_catalog_machine_by_id(RigCatalog *catalog, int32 id);
 
+/* Notes that a reading of the machine was stored; forgotten again if the transaction aborts. */
+extern void rig_catalog_note_newest(RigMachine *machine, TimestampTz ts);
+
 /* Notes that the machine may have no sensor of that name. */
 extern void rig_catalog_refuse_name(RigCatalog *catalog, RigMachine *machine, int32 name);
 

@@ -56,15 +56,15 @@ want(Discovery *discovery, const RigReading *reading, const char *sensor, int32 
 /*
  * Time of a reading: its own, else the message's, else that of receipt. The two substitutes
  * are spread by microseconds, because readings without a clock must not collide; the spread
- * of a message time comes from its offset, so that a repeated delivery gives the same time.
+ * of a message time comes from offset and index, so that a repeated delivery gives the same time.
  */
 static TimestampTz
-reading_time(IngestBatch *batch, int32 payload, const RigReading *reading)
+reading_time(IngestBatch *batch, int32 payload, int32 index, const RigReading *reading)
 {
 	if (reading->has_time)
 		return reading->time_us - UNIX_EPOCH_OFFSET;
 	if (batch->message_times != NULL && batch->message_times[payload] != DT_NOBEGIN)
-		return batch->message_times[payload] + (batch->offsets != NULL ? batch->offsets[payload] % 1000 : 0);
+		return batch->message_times[payload] + index + (batch->offsets != NULL ? batch->offsets[payload] % 1000 : 0);
 	return batch->received_at + batch->timeless_count++;
 }
 
@@ -91,16 +91,21 @@ refuse_reading(IngestBatch *batch, int32 payload, int32 index, const RigReading 
 	return refusal;
 }
 
-/* Notes a value that is stored as NULL although its sensor is known. */
+/* Notes a value that is not stored although its sensor is known. */
 static void
 flag_value(IngestBatch *batch, IngestReading *target, const RigValue *value)
 {
 	int32		length;
 	const char *name = rig_names_text(batch->catalog->sensor_names, value->name, &length);
-	IngestRefusal *refusal = rig_ingest_refuse(batch, target->payload, target->index,
-											   value->kind == RIG_VALUE_OUT_OF_RANGE ? RIG_REASON_OUT_OF_RANGE : RIG_REASON_NOT_A_NUMBER,
-											   "value stored as null");
+	IngestRefusal *refusal;
 
+	if (value->kind == RIG_VALUE_NUMBER)
+		refusal = rig_ingest_refuse(batch, target->payload, target->index, RIG_REASON_CONFLICT,
+									"another name of the sensor stands before it with another value");
+	else
+		refusal = rig_ingest_refuse(batch, target->payload, target->index,
+									value->kind == RIG_VALUE_OUT_OF_RANGE ? RIG_REASON_OUT_OF_RANGE : RIG_REASON_NOT_A_NUMBER,
+									"value stored as null");
 	refusal->dead_letter = false;
 	refusal->reading_refused = false;
 	refusal->field = pnstrdup(name, length);
@@ -172,10 +177,11 @@ place_values(IngestBatch *batch, IngestReading *target, RigMachine *machine, con
 			flag_value(batch, target, &values[i]);
 		else if (isnan(content->values[position - 1]))
 		{
-			/* An alias and its sensor may stand in one message; the first one counts. */
 			content->values[position - 1] = values[i].number;
 			content->present++;
 		}
+		else if (content->values[position - 1] != values[i].number)
+			flag_value(batch, target, &values[i]);
 	}
 	return surplus;
 }
@@ -251,7 +257,7 @@ take_payload(IngestBatch *batch, int32 payload, const RigPayload *parsed, Discov
 
 		if (reason == RIG_REASON_NONE)
 		{
-			ts = reading_time(batch, payload, reading);
+			ts = reading_time(batch, payload, i, reading);
 			reason = check_time(batch, ts);
 		}
 		if (reason != RIG_REASON_NONE)

@@ -25,6 +25,7 @@
 
 #include "ingest.h"
 #include "pg_compat.h"
+#include "state_words.h"
 
 /* Columns of machine_state. */
 enum
@@ -33,6 +34,7 @@ enum
 	STATE_TS,
 	STATE_RECEIVED_AT,
 	STATE_STATE,
+	STATE_STATE_TS,
 	STATE_FLAGS,
 	STATE_READINGS,
 	STATE_SENSOR_VALUES,
@@ -49,6 +51,7 @@ typedef struct MachineState
 	TimestampTz ts;
 	TimestampTz received_at;
 	int16		state;
+	TimestampTz state_ts;
 	int16		flags;
 	int64		readings;
 } MachineState;
@@ -100,6 +103,15 @@ lock_state(StateWriter *writer, int32 machine_id)
 				 errdetail("The machine was deleted concurrently.")));
 }
 
+static TimestampTz
+read_time(TupleTableSlot *slot, int column)
+{
+	bool		isnull;
+	Datum		value = slot_getattr(slot, column, &isnull);
+
+	return isnull ? DT_NOBEGIN : DatumGetTimestampTz(value);
+}
+
 static void
 read_state(StateWriter *writer, MachineState *state)
 {
@@ -108,13 +120,11 @@ read_state(StateWriter *writer, MachineState *state)
 	Datum	   *times;
 	bool	   *nulls;
 	int			times_width;
-	Datum		value;
 	bool		isnull;
 
-	value = slot_getattr(slot, STATE_TS, &isnull);
-	state->ts = isnull ? DT_NOBEGIN : DatumGetTimestampTz(value);
-	value = slot_getattr(slot, STATE_RECEIVED_AT, &isnull);
-	state->received_at = isnull ? DT_NOBEGIN : DatumGetTimestampTz(value);
+	state->ts = read_time(slot, STATE_TS);
+	state->received_at = read_time(slot, STATE_RECEIVED_AT);
+	state->state_ts = read_time(slot, STATE_STATE_TS);
 	state->state = DatumGetInt16(slot_getattr(slot, STATE_STATE, &isnull));
 	state->flags = DatumGetInt16(slot_getattr(slot, STATE_FLAGS, &isnull));
 	state->readings = DatumGetInt64(slot_getattr(slot, STATE_READINGS, &isnull));
@@ -163,9 +173,12 @@ apply_rows(IngestBatch *batch, MachineState *state, IngestRow **rows, int32 coun
 		{
 			state->ts = ts;
 			state->received_at = batch->received_at;
-			if (content->state != 0)
-				state->state = content->state;
 			state->flags = content->flags;
+		}
+		if (content->state != RIG_STATE_UNKNOWN && ts >= state->state_ts)
+		{
+			state->state = content->state;
+			state->state_ts = ts;
 		}
 		if (content->width > state->width)
 		{
@@ -222,6 +235,8 @@ write_state(StateWriter *writer, int32 machine_id, const MachineState *state)
 	slot->tts_values[STATE_TS - 1] = TimestampTzGetDatum(state->ts);
 	slot->tts_values[STATE_RECEIVED_AT - 1] = TimestampTzGetDatum(state->received_at);
 	slot->tts_values[STATE_STATE - 1] = Int16GetDatum(state->state);
+	slot->tts_values[STATE_STATE_TS - 1] = TimestampTzGetDatum(state->state_ts);
+	slot->tts_isnull[STATE_STATE_TS - 1] = state->state_ts == DT_NOBEGIN;
 	slot->tts_values[STATE_FLAGS - 1] = Int16GetDatum(state->flags);
 	slot->tts_values[STATE_READINGS - 1] = Int64GetDatum(state->readings);
 	slot->tts_values[STATE_SENSOR_VALUES - 1] = rig_values_to_array(&content);
@@ -240,6 +255,11 @@ begin_state(StateWriter *writer)
 	Oid			oid = get_relname_relid("machine_state", get_namespace_oid("rigalpha", false));
 
 	writer->table = table_open(oid, RowExclusiveLock);
+	if (writer->table->rd_att->natts != STATE_COLUMNS)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table machine_state has %d columns, this library expects %d", writer->table->rd_att->natts, STATE_COLUMNS),
+				 errhint("Library and script of rigalpha differ in version: run ALTER EXTENSION rigalpha UPDATE.")));
 	writer->key = index_open(RelationGetPrimaryKeyIndex(writer->table), RowExclusiveLock);
 	writer->estate = CreateExecutorState();
 	writer->result_relation = makeNode(ResultRelInfo);
@@ -292,7 +312,7 @@ rig_ingest_update_state(IngestBatch *batch)
 		apply_rows(batch, &state, rows + first, last - first);
 		write_state(&writer, machine_id, &state);
 		if (machine != NULL)
-			machine->newest = Max(machine->newest, state.ts);
+			rig_catalog_note_newest(machine, state.ts);
 		first = last;
 		CHECK_FOR_INTERRUPTS();
 	}

@@ -191,7 +191,7 @@ find_new_days(IngestBatch *batch, int32 *days)
 	SPI_connect();
 	if (plan == NULL)
 	{
-		plan = SPI_prepare("SELECT to_regclass('rigalpha.readings_' || to_char($1, 'YYYYMMDD')) IS NULL", 1, types);
+		plan = SPI_prepare("SELECT to_regclass('rigalpha.readings_' || to_char($1::timestamp, 'YYYYMMDD')) IS NULL", 1, types);
 		if (plan == NULL || SPI_keepplan(plan) != 0)
 			elog(ERROR, "SPI_prepare failed");
 	}
