@@ -5,7 +5,7 @@
 #include "utils/memutils.h"
 
 #define FIRST_DELAY_MS 250
-#define LONGEST_DELAY_MS 30000
+#define LONGEST_DELAY_MS 5000
 /* A child that lived this long is healthy again. */
 #define HEALTHY_US (2 * INT64CONST(1000000))
 

@@ -17,6 +17,7 @@
 
 #define TICK_MS 250
 #define SOURCE_INTERVAL_US INT64CONST(250000)
+#define SPARE_INTERVAL_US INT64CONST(5000000)
 #define CLAIM_INTERVAL_US INT64CONST(500000)
 #define RETRY_FIRST_MS 250
 #define RETRY_LIMIT_MS 30000
@@ -93,6 +94,14 @@ rig_consumer_enter_claim(RigConsumer *consumer, int64 retry_us)
 	release_partitions(consumer);
 	consumer->phase = RIG_PHASE_CLAIM;
 	consumer->retry_us = retry_us;
+}
+
+void
+rig_consumer_enter_locate(RigConsumer *consumer)
+{
+	release_partitions(consumer);
+	consumer->phase = RIG_PHASE_LOCATE;
+	consumer->partition_count = 0;
 }
 
 /* Another worker took the slot: wait for it to become free again. */
@@ -275,6 +284,11 @@ run_claim(RigConsumer *consumer, int64 now_us)
 		if (rig_failure_kind(failure.sqlstate) == RIG_FAILURE_MISSING)
 			consumer->source_us = 0;
 		note_failure(consumer, failure.message, now_us);
+	}
+	else if (consumer->slot.slot >= consumer->partition_count)
+	{
+		consumer->retry_us = now_us + SPARE_INTERVAL_US;
+		rig_consumer_set_note(consumer, false, "the topic has fewer partitions than workers");
 	}
 	else if (consumer->lease.count == 0)
 		rig_consumer_step_down(consumer, now_us);

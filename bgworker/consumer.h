@@ -16,8 +16,8 @@ typedef enum RigPhase
 {
 	RIG_PHASE_OPEN,				/* no Kafka client yet: LOCATE, PAUSED */
 	RIG_PHASE_LOCATE,			/* topic not seen yet: CLAIM, PAUSED */
-	RIG_PHASE_CLAIM,			/* no lease: RUN, PAUSED */
-	RIG_PHASE_RUN,				/* consuming: CLAIM, PAUSED */
+	RIG_PHASE_CLAIM,			/* no lease: RUN, LOCATE, PAUSED */
+	RIG_PHASE_RUN,				/* consuming: CLAIM, LOCATE, PAUSED */
 	RIG_PHASE_PAUSED			/* OPEN, LOCATE, CLAIM */
 } RigPhase;
 
@@ -54,6 +54,9 @@ extern void rig_consumer_stop_fetching(RigConsumer *consumer);
 
 /* Give up the partitions and claim them again, not before retry_us. */
 extern void rig_consumer_enter_claim(RigConsumer *consumer, int64 retry_us);
+
+/* The topic is gone: wait until it is there again. */
+extern void rig_consumer_enter_locate(RigConsumer *consumer);
 
 /* Another worker took the slot: wait for it to become free again. */
 extern void rig_consumer_step_down(RigConsumer *consumer, int64 now_us);

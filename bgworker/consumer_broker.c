@@ -86,30 +86,37 @@ follow_topic(RigConsumer *consumer, const RigKafkaAnswer *answer, int64 now_us)
 		record_gaps(consumer, answer, now_us);
 }
 
+/* The topic is there. */
 static void
-use_answer(RigConsumer *consumer, const RigKafkaAnswer *answer, int64 now_us)
+use_present_topic(RigConsumer *consumer, const RigKafkaAnswer *answer, int64 now_us)
 {
 	bool		locating = consumer->phase == RIG_PHASE_LOCATE;
 
+	if (locating || consumer->phase == RIG_PHASE_RUN)
+		rig_consumer_clear_note(consumer);
+	if (consumer->phase == RIG_PHASE_RUN)
+		follow_topic(consumer, answer, now_us);
+	consumer->partition_count = answer->partition_count;
+	if (locating)
+		rig_consumer_enter_claim(consumer, now_us);
+}
+
+static void
+use_answer(RigConsumer *consumer, const RigKafkaAnswer *answer, int64 now_us)
+{
 	switch (answer->topic)
 	{
 		case RIG_KAFKA_TOPIC_PRESENT:
-			if (consumer->phase == RIG_PHASE_RUN)
-				follow_topic(consumer, answer, now_us);
-			consumer->partition_count = answer->partition_count;
-			if (locating)
-			{
-				rig_consumer_clear_note(consumer);
-				rig_consumer_enter_claim(consumer, now_us);
-			}
+			use_present_topic(consumer, answer, now_us);
 			break;
 		case RIG_KAFKA_TOPIC_MISSING:
-			if (locating)
+			if (consumer->phase == RIG_PHASE_RUN || consumer->phase == RIG_PHASE_CLAIM)
+				rig_consumer_enter_locate(consumer);
+			if (consumer->phase == RIG_PHASE_LOCATE)
 				rig_consumer_set_note(consumer, false, "the topic does not exist");
 			break;
 		case RIG_KAFKA_TOPIC_REFUSED:
-			if (locating)
-				rig_consumer_set_note(consumer, true, answer->text);
+			rig_consumer_set_note(consumer, true, answer->text);
 			break;
 		case RIG_KAFKA_TOPIC_UNKNOWN:
 			break;

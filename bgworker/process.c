@@ -61,8 +61,13 @@ rig_process_begin(void)
 void
 rig_process_connect(const RigWorkerArgs *args)
 {
+	bool		unsafe;
+
 	BackgroundWorkerInitializeConnectionByOid(args->database, args->role, 0);
-	if (superuser())
+	StartTransactionCommand();
+	unsafe = superuser();
+	CommitTransactionCommand();
+	if (unsafe)
 		ereport(FATAL,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("rigalpha does not run as a superuser"),

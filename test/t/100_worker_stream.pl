@@ -22,6 +22,9 @@ note 'messages that come while the worker waits';
 $stack->produce_lines('readings', 1, RigAlpha::Stack::readings('M1', 501, 600));
 $stack->wait_messages('main', 2100);
 
+$stack->kcat('-P', '-z', $_, '-t', 'readings', '-p', 3, '-l', $stack->lines_file(RigAlpha::Stack::readings("z$_", 1, 25))) foreach qw(gzip snappy lz4 zstd);
+$stack->wait_messages('main', 2200);
+
 note 'the status view';
 $stack->wait_for('lag is zero and the state running',
 	q(SELECT state = 'running' AND lag = 0 AND partitions = 4 AND generation > 0 AND last_error IS NULL FROM rigalpha.kafka_status));
@@ -30,7 +33,7 @@ is($stack->sql(q(SELECT count(*) FROM rigalpha.kafka_status k JOIN pg_stat_activ
 	AND a.query ~ 'messages stored')), '1', 'pid, application name, role and activity show the worker');
 is($stack->sql(q(SELECT count(*) FROM pg_stat_user_tables WHERE relname ~ '^readings_' AND n_tup_ins > 0)) > 0, 1,
 	'table statistics see the rows') if $stack->wait_for('statistics arrive',
-	q(SELECT sum(n_tup_ins) = 2100 FROM pg_stat_user_tables WHERE relname ~ '^readings_'));
+	q(SELECT sum(n_tup_ins) = 2200 FROM pg_stat_user_tables WHERE relname ~ '^readings_'));
 like($stack->kcat('-Q', '-t', 'readings:0:-1'), qr/offset 500/, 'the broker has what was sent');
 
 note 'a second delivery is one row';
@@ -38,8 +41,8 @@ $stack->sql(q(SELECT rigalpha.pause_source('main')));
 $stack->wait_state('main', 'paused');
 $stack->sql(q(UPDATE rigalpha.kafka_offsets SET next_offset = 400 WHERE "partition" = 2));
 $stack->sql(q(SELECT rigalpha.resume_source('main')));
-$stack->wait_messages('main', 2200);
-is($stack->sql('SELECT count(*) FROM rigalpha.readings'), '2100', 'no row twice');
+$stack->wait_messages('main', 2300);
+is($stack->sql('SELECT count(*) FROM rigalpha.readings'), '2200', 'no row twice');
 is($stack->sql('SELECT duplicates FROM rigalpha.kafka_status'), '100', 'duplicates are counted');
 
 note 'two workers share 16 partitions';
@@ -50,6 +53,12 @@ is($stack->sql(q(SELECT string_agg(slot || ':' || partitions || ':' || messages,
 	'0:8:400 1:8:400', 'each worker has half of the partitions');
 is($stack->sql(q(SELECT count(*) FROM rigalpha.machines m JOIN rigalpha.readings r ON r.machine_id = m.id WHERE m.name ~ '^W')),
 	'800', 'every message is one row');
+
+note 'more workers than partitions';
+$stack->create_source('narrow', 'poison', workers => 2);
+$stack->wait_for('the spare worker waits',
+	q(SELECT array_agg(state ORDER BY slot) = '{running,waiting}' AND max(last_error) ~ 'fewer partitions' FROM rigalpha.kafka_status WHERE source = 'narrow'));
+$stack->sql(q(SELECT rigalpha.drop_source('narrow')));
 
 note 'poison messages become dead letters, and the stream goes on';
 my $now    = int(time() * 1000);
@@ -88,6 +97,8 @@ is($stack->sql(q(SELECT count(*) FROM rigalpha.readings r JOIN rigalpha.machines
 is($stack->sql(q(SELECT skipped FROM rigalpha.kafka_status WHERE source = 'poison')), '1', 'the message without payload is counted');
 is($stack->sql(q(SELECT count(*) FROM rigalpha.reading_values WHERE machine IN ('Q', 'Q2') AND sensor = 'torque')), '2',
 	'a bad value costs only itself');
+is($stack->sql(q(SELECT count(*) FROM rigalpha.readings r JOIN rigalpha.machines m ON m.id = r.machine_id
+	WHERE m.name IN ('Q', 'Q2') AND r.ts BETWEEN now() - interval '5 min' AND r.received_at)), '2', 'without a time of its own, a reading has the time of its message');
 is($stack->sql(q(SELECT encode(payload, 'escape') FROM rigalpha.dead_letters WHERE reason = 'invalid_utf8')),
 	'{"machine_id":"\377\376","rpm":1}', 'raw bytes are kept');
 

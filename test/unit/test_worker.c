@@ -161,7 +161,8 @@ test_lease(void)
 	RigKafkaPosition positions[] = {{9, 5}, {1, -1}, {5, 70}};
 	RigLease	lease = {.generation = 1, .count = 3, .positions = positions};
 	RigKafkaMessage messages[] = {
-		{.partition = 1, .offset = 0}, {.partition = 5, .offset = 70}, {.partition = 1, .offset = 3}, {.partition = 7, .offset = 1}
+		{.partition = 1, .offset = 0}, {.partition = 5, .offset = 70},
+		{.partition = 1, .offset = 3}, {.partition = 7, .offset = 1}
 	};
 
 	rig_lease_sort(&lease);

@@ -12,8 +12,9 @@ use strict;
 use warnings FATAL => 'all';
 
 use Carp;
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
 use File::Temp;
-use FindBin;
 use IO::Socket::INET;
 use IPC::Run;
 use Time::HiRes qw(time);
@@ -24,12 +25,14 @@ use Test::More;
 
 our $DATABASE = 'rig';
 
-my $ROOT       = "$FindBin::RealBin/../..";
+our $ROOT = abs_path(dirname(__FILE__) . '/../../..');
+
 my $DEVBROKER  = "$ROOT/build/bin/rigalpha-devbroker";
 my $START_TIME = time();
 my @brokers;
 
-# Options: topics {NAME => PARTITIONS}, config (lines of postgresql.conf), bare (no extension yet)
+# Options: topics {NAME => PARTITIONS}, config (lines of postgresql.conf), bare (no extension yet),
+# kafka (a RigAlpha::KafkaNode in place of the embedded broker)
 sub new
 {
 	my ($class, $name, %option) = @_;
@@ -41,7 +44,14 @@ sub new
 	}, $class;
 
 	BAIL_OUT("$DEVBROKER is missing: run make tools") unless -x $DEVBROKER;
-	$self->start_broker;
+	if ($option{kafka})
+	{
+		$self->{port} = $option{kafka}{port};
+	}
+	else
+	{
+		$self->start_broker;
+	}
 
 	my $node = $self->{node} = PostgreSQL::Test::Cluster->new($name);
 	$node->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8' ]);
@@ -162,14 +172,22 @@ sub produce_tombstone
 	return;
 }
 
-# Send many short messages, one a line, quickly.
-sub produce_lines
+# A file with one message a line.
+sub lines_file
 {
-	my ($self, $topic, $partition, @payloads) = @_;
+	my ($self, @payloads) = @_;
 	my $file = "$self->{scratch}/" . $self->{serial}++;
 	open my $handle, '>:raw', $file or croak "$file: $!";
 	print $handle map { "$_\n" } @payloads;
 	close $handle;
+	return $file;
+}
+
+# Send many short messages quickly.
+sub produce_lines
+{
+	my ($self, $topic, $partition, @payloads) = @_;
+	my $file = $self->lines_file(@payloads);
 	$self->kcat('-P', '-t', $topic, '-p', $partition, '-l', $file);
 	unlink $file;
 	return;
@@ -200,6 +218,13 @@ sub create_source
 	$self->sql(sprintf "SELECT rigalpha.create_kafka_source('%s', '%s', '%s', '%s', %d)",
 		$name, $option{brokers} // $self->brokers, $topic, $config, $workers);
 	return;
+}
+
+# A file name for one use, in a folder that goes with the test.
+sub scratch_file
+{
+	my ($self, $name) = @_;
+	return "$self->{scratch}/$name";
 }
 
 # Wait until the query gives t and return the seconds it took; the test fails after LIMIT seconds.
@@ -289,7 +314,7 @@ sub stop
 {
 	my ($self) = @_;
 	$self->{node}->stop('fast');
-	$self->stop_broker;
+	$self->stop_broker if $self->{broker};
 	return;
 }
 

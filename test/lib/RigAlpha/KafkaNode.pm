@@ -1,0 +1,88 @@
+# An Apache Kafka node of its own for one test, run by tools/kafka-broker.sh; it ends with the test.
+#
+#   my $kafka = RigAlpha::KafkaNode->new('name');
+#   $kafka->run('create-topic', 'readings', 4);
+#   $kafka->run('kill9'); $kafka->run('start');
+package RigAlpha::KafkaNode;
+
+use strict;
+use warnings FATAL => 'all';
+
+use Carp;
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
+use File::Path qw(remove_tree);
+use IPC::Run;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $ROOT = abs_path(dirname(__FILE__) . '/../../..');
+my @nodes;
+
+sub new
+{
+	my ($class, $name) = @_;
+	my $self = bless {
+		folder          => "$PostgreSQL::Test::Utils::tmp_check/kafka_$name",
+		port            => PostgreSQL::Test::Cluster::get_free_port(),
+		controller_port => PostgreSQL::Test::Cluster::get_free_port(),
+	}, $class;
+	push @nodes, $self;
+	remove_tree($self->{folder});
+	$self->run('start');
+	return $self;
+}
+
+sub brokers { return "127.0.0.1:$_[0]{port}"; }
+
+# Run a command of kafka-broker.sh and return what it printed.
+sub run
+{
+	my ($self, @arguments) = @_;
+	my ($out, $err) = ('', '');
+	local $ENV{KAFKA_DIR}             = $self->{folder};
+	local $ENV{RIGALPHA_KAFKA_PORT}   = $self->{port};
+	local $ENV{KAFKA_CONTROLLER_PORT} = $self->{controller_port};
+	IPC::Run::run([ "$ROOT/tools/kafka-broker.sh", @arguments ], '<', \undef, '>', \$out, '2>', \$err)
+	  or croak "kafka-broker.sh @arguments: $err";
+	chomp $out;
+	return $out;
+}
+
+sub kcat
+{
+	my ($self, @arguments) = @_;
+	my ($out, $err) = ('', '');
+	IPC::Run::run([ 'kcat', '-b', $self->brokers, @arguments ], '<', \undef, '>', \$out, '2>', \$err)
+	  or croak "kcat @arguments: $err";
+	return $out;
+}
+
+# Messages of a topic from these offsets on: [partition, offset, payload], as the broker has them now.
+sub messages
+{
+	my ($self, $topic, $partition, $from) = @_;
+	my $out = $self->kcat('-C', '-q', '-e', '-t', $topic, '-p', $partition, '-o', $from,
+		'-X', 'check.crcs=true', '-f', '%p\t%o\t%s\n');
+	return map { [ split /\t/, $_, 3 ] } split /\n/, $out;
+}
+
+sub end_offset
+{
+	my ($self, $topic, $partition) = @_;
+	my ($end) = $self->kcat('-Q', '-t', "$topic:$partition:-1") =~ /offset (\d+)/;
+	return $end;
+}
+
+END
+{
+	my $status = $?;
+	foreach my $node (@nodes)
+	{
+		eval { $node->run('stop') };
+	}
+	$? = $status;
+}
+
+1;
