@@ -111,11 +111,12 @@ run_batch(IngestBatch *batch)
 	count_outcomes(batch);
 }
 
+/* True when something of the batch would be lost without a dead letter. */
 static bool
-any_rejected(const IngestBatch *batch)
+needs_dead_letter(const IngestBatch *batch)
 {
-	for (int32 i = 0; i < batch->payload_count; i++)
-		if (batch->counts[i].rejected > 0)
+	for (int32 i = 0; i < batch->refusal_count; i++)
+		if (batch->refusals[i].dead_letter)
 			return true;
 	return false;
 }
@@ -149,7 +150,7 @@ run_atomic_batch(IngestBatch *batch)
 		ReThrowError(error);
 	}
 	PG_END_TRY();
-	if (any_rejected(batch))
+	if (needs_dead_letter(batch))
 	{
 		RollbackAndReleaseCurrentSubTransaction();
 		for (int32 i = 0; i < batch->payload_count; i++)
@@ -170,6 +171,8 @@ run_atomic_batch(IngestBatch *batch)
 void
 rig_ingest_run(IngestBatch *batch)
 {
+	/* Rows go straight into the heap, past the executor that would ask this. */
+	PreventCommandIfReadOnly("ingest()");
 	if (batch->atomic)
 		run_atomic_batch(batch);
 	else

@@ -224,7 +224,7 @@ take_reading(IngestBatch *batch, int32 payload, int32 index, TimestampTz ts, Rig
 	{
 		/* The known values are kept; a replay with a larger quota merges the others. */
 		refusal = refuse_reading(batch, payload, index, reading, RIG_REASON_SENSOR_QUOTA,
-								 psprintf("%d values of sensors beyond the quota of the machine were not stored", surplus));
+								 psprintf("values not stored because their sensors are beyond the quota of the machine: %d", surplus));
 		refusal->reading_refused = empty;
 		target->content.flags |= RIG_FLAG_OVER_QUOTA;
 	}

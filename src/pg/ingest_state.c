@@ -14,6 +14,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
+#include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -78,9 +79,9 @@ compare_rows(const void *a, const void *b)
 	return x->ts < y->ts ? -1 : x->ts > y->ts;
 }
 
-/* Locks the row of a machine in its last version; waits for whoever holds it. */
-static void
-lock_state(StateWriter *writer, int32 machine_id)
+/* Locks the row of a machine in its last version, waiting for whoever holds it; false if there is none. */
+static bool
+try_lock_state(StateWriter *writer, int32 machine_id)
 {
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	IndexScanDesc scan = rig_index_beginscan(writer->table, writer->key, snapshot, 1);
@@ -96,7 +97,30 @@ lock_state(StateWriter *writer, int32 machine_id)
 								  TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure);
 	index_endscan(scan);
 	UnregisterSnapshot(snapshot);
-	if (result != TM_Ok)
+	return result == TM_Ok;
+}
+
+/* Gives a machine its row, which one entered by hand lacks until its first reading. */
+static void
+insert_state(int32 machine_id)
+{
+	Oid			type = INT4OID;
+	Datum		argument = Int32GetDatum(machine_id);
+
+	SPI_connect();
+	if (SPI_execute_with_args("INSERT INTO rigalpha.machine_state (machine_id) SELECT id FROM rigalpha.machines WHERE id = $1"
+							  " ON CONFLICT DO NOTHING", 1, &type, &argument, NULL, false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "insertion of a machine's state failed");
+	SPI_finish();
+}
+
+static void
+lock_state(StateWriter *writer, int32 machine_id)
+{
+	if (try_lock_state(writer, machine_id))
+		return;
+	insert_state(machine_id);
+	if (!try_lock_state(writer, machine_id))
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("could not lock the state of machine %d", machine_id),
