@@ -111,10 +111,9 @@ read_stored(TupleTableSlot *slot, IngestValues *stored)
  * reading of their machine are not looked up in the first attempt.
  */
 static void
-probe_rows(IngestBatch *batch, Relation leaf, int32 first, int32 last, bool all)
+probe_rows(IngestBatch *batch, Relation leaf, Relation index, int32 first, int32 last, bool all)
 {
 	IndexScanDesc scan = NULL;
-	Relation	index = NULL;
 	TupleTableSlot *slot = NULL;
 	Snapshot	snapshot = NULL;
 
@@ -132,7 +131,6 @@ probe_rows(IngestBatch *batch, Relation leaf, int32 first, int32 last, bool all)
 		}
 		if (scan == NULL)
 		{
-			index = open_key_index(leaf);
 			snapshot = RegisterSnapshot(GetLatestSnapshot());
 			slot = table_slot_create(leaf, NULL);
 			scan = rig_index_beginscan(leaf, index, snapshot, 2);
@@ -153,7 +151,6 @@ probe_rows(IngestBatch *batch, Relation leaf, int32 first, int32 last, bool all)
 	index_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
 	UnregisterSnapshot(snapshot);
-	index_close(index, RowExclusiveLock);
 }
 
 static void
@@ -317,12 +314,13 @@ void
 rig_ingest_store_leaf(IngestBatch *batch, int32 first, int32 last)
 {
 	Relation	leaf = open_leaf(batch->rows[first].readings[0]->day);
+	Relation	index = open_key_index(leaf);	/* also where no row is looked up: it is what keeps duplicates out */
 
 	for (int attempt = 0;; attempt++)
 	{
 		bool		has_new = false;
 
-		probe_rows(batch, leaf, first, last, attempt > 0);
+		probe_rows(batch, leaf, index, first, last, attempt > 0);
 		for (int32 i = first; i < last; i++)
 			has_new |= !batch->rows[i].stored;
 		if (!has_new || insert_rows(batch, leaf, first, last))
@@ -333,6 +331,7 @@ rig_ingest_store_leaf(IngestBatch *batch, int32 first, int32 last)
 					 errmsg("could not store readings because of concurrent inserts")));
 		CHECK_FOR_INTERRUPTS();
 	}
+	index_close(index, NoLock);
 	for (int32 i = first; i < last; i++)
 		if (batch->rows[i].changes_stored)
 			complete_row(&batch->rows[i]);

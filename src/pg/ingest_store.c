@@ -228,6 +228,18 @@ make_partitions(const int32 *days, int32 count)
 	SPI_finish();
 }
 
+/* Refuses a reading that has its machine and place already. */
+static IngestRefusal *
+refuse_placed(IngestBatch *batch, const IngestReading *reading, RigReason reason, const char *detail)
+{
+	IngestRefusal *refusal = rig_ingest_refuse(batch, reading->payload, reading->index, reason, detail);
+	RigMachine *machine = rig_catalog_machine_by_id(batch->catalog, reading->machine_id);
+
+	if (machine != NULL)
+		refusal->machine = rig_catalog_machine_name(batch->catalog, machine);
+	return refusal;
+}
+
 /* Refuses the readings whose day is one of these, and takes their rows out. */
 static void
 refuse_days(IngestBatch *batch, const int32 *days, int32 count)
@@ -247,8 +259,8 @@ refuse_days(IngestBatch *batch, const int32 *days, int32 count)
 			continue;
 		}
 		for (int32 r = 0; r < row->reading_count; r++)
-			rig_ingest_refuse(batch, row->readings[r]->payload, row->readings[r]->index, RIG_REASON_TOO_MANY_DAYS,
-							  psprintf("one transaction makes partitions for at most %d days", rig_max_new_partitions));
+			refuse_placed(batch, row->readings[r], RIG_REASON_TOO_MANY_DAYS,
+						  psprintf("one transaction makes partitions for at most %d days", rig_max_new_partitions));
 	}
 	batch->row_count = kept;
 }
@@ -281,15 +293,11 @@ static void
 refuse_conflict(IngestBatch *batch, const IngestReading *reading)
 {
 	RigMachine *machine = rig_catalog_machine_by_id(batch->catalog, reading->machine_id);
-	IngestRefusal *refusal = rig_ingest_refuse(batch, reading->payload, reading->index, RIG_REASON_CONFLICT,
-											   "another value is stored for this machine and time");
+	IngestRefusal *refusal = refuse_placed(batch, reading, RIG_REASON_CONFLICT, "another value is stored for this machine and time");
 
-	if (machine == NULL)
-		return;
-	refusal->machine = rig_catalog_machine_name(batch->catalog, machine);
 	if (reading->conflict_position == 0)
 		refusal->field = "state";
-	else
+	else if (machine != NULL)
 		refusal->field = rig_catalog_sensor_at(batch->catalog, machine, reading->conflict_position);
 }
 
