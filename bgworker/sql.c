@@ -1,6 +1,7 @@
 #include "sql.h"
 
 #include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "statement.h"
 #include "utils/array.h"
@@ -233,6 +234,23 @@ rig_sql_ingest(int32 source, int64 generation, const RigKafkaMessage *messages, 
 	return rig_statement_run(&ingest_statement, values, NULL, read_ingested, ingested, failure);
 }
 
+/* Text for the database; a text cut inside a character loses what is not ASCII. */
+static Datum
+clean_text(const char *text)
+{
+	char	   *copy = pstrdup(text);
+
+	if (!pg_verifymbstr(copy, (int) strlen(copy), true))
+	{
+		for (char *byte = copy; *byte != '\0'; byte++)
+		{
+			if (IS_HIGHBIT_SET(*byte))
+				*byte = '?';
+		}
+	}
+	return CStringGetTextDatum(copy);
+}
+
 bool
 rig_sql_reject(int32 source, int64 generation, const RigKafkaMessage *message,
 			   const char *reason, const char *detail, RigFailure *failure)
@@ -244,7 +262,7 @@ rig_sql_reject(int32 source, int64 generation, const RigKafkaMessage *message,
 	Datum		values[] = {
 		Int32GetDatum(source), Int64GetDatum(generation), PointerGetDatum(payload), TimestampTzGetDatum(time),
 		Int32GetDatum(message->partition), Int64GetDatum(message->offset),
-		CStringGetTextDatum(reason), CStringGetTextDatum(detail)
+		CStringGetTextDatum(reason), clean_text(detail)
 	};
 
 	SET_VARSIZE(payload, message->size + VARHDRSZ);
@@ -276,7 +294,7 @@ rig_sql_report(const RigSlot *slot, const char *state, const char *error,
 	char		nulls[] = "        ";
 	Datum		values[] = {
 		Int32GetDatum(slot->source), Int32GetDatum(slot->slot), Int32GetDatum(slot->slots), Int32GetDatum(MyProcPid),
-		CStringGetTextDatum(state), error == NULL ? (Datum) 0 : CStringGetTextDatum(error),
+		CStringGetTextDatum(state), error == NULL ? (Datum) 0 : clean_text(error),
 		PointerGetDatum(partitions), PointerGetDatum(ends)
 	};
 

@@ -62,6 +62,11 @@ $stack->sql(q(UPDATE rigalpha.kafka_sources SET config = '{"sasl.kerberos.kinit.
 $stack->wait_for('a property that would run a program is refused',
 	q(SELECT state = 'error' AND last_error ~ 'sasl.kerberos.kinit.cmd.* cannot be set' FROM rigalpha.kafka_status));
 
+my $long = "x" . "\x{c3}\x{a9}" x 400;
+$stack->sql(qq(UPDATE rigalpha.kafka_sources SET config = '{"$long": "1"}'));
+$stack->wait_for('an error text is cut to valid characters',
+	q(SELECT state = 'error' AND last_error ~ '\?\?\?\?' AND last_error IS NFC NORMALIZED FROM rigalpha.kafka_status));
+
 note 'secrets come from files and stay out of the log';
 my $secret = "$stack->{scratch}/secret";
 PostgreSQL::Test::Utils::append_to_file($secret, "not-a-number-4711\n");
