@@ -2,7 +2,8 @@
 # Runs the benchmarks in a private cluster below build/bench and prints every figure beside its peer.
 #
 # usage: run.sh [OPTION…] [BENCHMARK…]
-#   --floors   only the quick subset whose floors are part of the tests
+#   --floors      only the quick subset whose floors are part of the tests
+#   --installed   build nothing: measure the modules that are installed
 #   others     as `run.py --help` says
 # The figures land in build/bench/results.json.
 set -euo pipefail
@@ -16,10 +17,15 @@ BENCH=$BUILD/bench
 CLUSTER=$BENCH/pg
 SCRATCH=$BENCH/scratch
 PROGRAM=run.py
-if [ "${1:-}" = --floors ]; then
-	PROGRAM=check_floors.py
+BUILD_FIRST=yes
+while true; do
+	case ${1:-} in
+		--floors) PROGRAM=check_floors.py ;;
+		--installed) BUILD_FIRST=no ;;
+		*) break ;;
+	esac
 	shift
-fi
+done
 
 free_port()
 {
@@ -47,6 +53,11 @@ bench_settings()
 	END
 }
 
+build_everything()
+{
+	build_and_install && make -C "$HERE" all
+}
+
 stop()
 {
 	cluster_stop "$CLUSTER"
@@ -55,12 +66,11 @@ stop()
 }
 
 use_server_programs
-build_and_install >"$BUILD/bench-build.log" 2>&1 || die "the build failed, see $BUILD/bench-build.log"
-make -C "$HERE" all >>"$BUILD/bench-build.log" 2>&1 || die "the build failed, see $BUILD/bench-build.log"
+mkdir -p "$BENCH"
+[ $BUILD_FIRST = no ] || build_everything >"$BENCH/build.log" 2>&1 || die "the build failed, see $BENCH/build.log"
 if command -v java >/dev/null; then
 	"$ROOT/tools/kafka-broker.sh" install || say "Apache Kafka cannot be fetched: the embedded broker alone is measured"
 fi
-mkdir -p "$BENCH"
 private_directory "$SCRATCH"
 trap stop EXIT
 stop

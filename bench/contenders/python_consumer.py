@@ -1,5 +1,9 @@
-"""A good Kafka consumer in Python: batches of 500, one multi-row INSERT and one commit per batch,
-positions kept in the same transaction."""
+"""A good Kafka consumer in Python: batches of 500, json.loads, one multi-row INSERT and one commit
+per batch, positions kept in the same transaction.
+
+Three ways to hand over the values; jsonb is faster than float8[] from lists, which psycopg2 writes
+as ARRAY[...]. A literal written by hand is faster than both, and rare in the wild.
+"""
 import json
 import time
 
@@ -12,18 +16,20 @@ BATCH = 500
 
 
 class PythonConsumer:
-    name = "Python consumer"
+    layout = None  # type of the column with the values
+    name = None
 
     def __init__(self, broker, messages):
         self.broker = broker
         self.messages = messages
+        self.table = f"python_{type(self).__name__.lower()}"
         self.connection = database.connect(autocommit=False)
         with self.connection.cursor() as cursor:
-            cursor.execute("""
-                CREATE TABLE python_readings (machine text NOT NULL, ts timestamptz NOT NULL,
-                    received_at timestamptz NOT NULL DEFAULT now(), state text, sensor_values float8[] NOT NULL);
-                CREATE UNIQUE INDEX ON python_readings (machine, ts);
-                CREATE TABLE python_offsets (partition integer PRIMARY KEY, next_offset bigint NOT NULL);
+            cursor.execute(f"""
+                CREATE TABLE {self.table} (machine text NOT NULL, ts timestamptz NOT NULL,
+                    received_at timestamptz NOT NULL DEFAULT now(), state text, sensor_values {self.layout} NOT NULL);
+                CREATE UNIQUE INDEX ON {self.table} (machine, ts);
+                CREATE TABLE {self.table}_offsets (partition integer PRIMARY KEY, next_offset bigint NOT NULL);
                 """)
         self.connection.commit()
 
@@ -34,29 +40,24 @@ class PythonConsumer:
             consumer.assign(self.prepare(consumer))
             batch = consumer.consume(BATCH, 30)
             start = time.monotonic()
-            stored = 0
+            stored = self.store(batch)
             while stored < self.messages:
-                self.store(batch)
-                stored += len(batch)
-                batch = consumer.consume(BATCH, 1)
+                stored += self.store(consumer.consume(min(BATCH, self.messages - stored), 1))
             return stored / (time.monotonic() - start)
         finally:
             consumer.close()
 
     def prepare(self, consumer):
-        """Empties the table and goes back by the wanted number of messages."""
+        """Empties the table and goes back by at least the wanted number of messages."""
         positions = []
         share = 1 + self.messages // self.broker.partitions
         with self.connection.cursor() as cursor:
-            cursor.execute("TRUNCATE python_readings, python_offsets")
+            cursor.execute(f"TRUNCATE {self.table}, {self.table}_offsets")
             for partition in range(self.broker.partitions):
                 low, high = consumer.get_watermark_offsets(TopicPartition(self.broker.topic, partition), 10)
                 position = max(low, high - share)
                 positions.append(TopicPartition(self.broker.topic, partition, position))
-                cursor.execute("INSERT INTO python_offsets VALUES (%s, %s)", (partition, position))
-        self.connection.commit()
-        with self.connection.cursor() as cursor:
-            cursor.execute("COMMIT; CHECKPOINT")
+                cursor.execute(f"INSERT INTO {self.table}_offsets VALUES (%s, %s)", (partition, position))
         self.connection.commit()
         return positions
 
@@ -64,10 +65,41 @@ class PythonConsumer:
         rows, offsets = [], {}
         for message in messages:
             reading = json.loads(message.value())
-            rows.append((reading["machine_id"], reading["timestamp"], reading["state"], list(reading["sensors"].values())))
+            rows.append((reading["machine_id"], reading["timestamp"], reading["state"], self.encode(reading["sensors"])))
             offsets[message.partition()] = message.offset() + 1
+        if not rows:
+            return 0
         with self.connection.cursor() as cursor:
-            execute_values(cursor, "INSERT INTO python_readings (machine, ts, state, sensor_values) VALUES %s", rows, page_size=BATCH)
-            execute_values(cursor, "UPDATE python_offsets o SET next_offset = n.next_offset FROM (VALUES %s) AS n (partition, next_offset)"
-                           " WHERE o.partition = n.partition", list(offsets.items()), page_size=BATCH)
+            execute_values(cursor, f"INSERT INTO {self.table} (machine, ts, state, sensor_values) VALUES %s", rows, page_size=BATCH)
+            execute_values(cursor, f"UPDATE {self.table}_offsets o SET next_offset = n.next_offset"
+                           " FROM (VALUES %s) AS n (partition, next_offset) WHERE o.partition = n.partition",
+                           list(offsets.items()), page_size=BATCH)
         self.connection.commit()
+        return len(rows)
+
+    def encode(self, sensors):
+        raise NotImplementedError
+
+
+class Jsonb(PythonConsumer):
+    name = "Python, jsonb"
+    layout = "jsonb"
+
+    def encode(self, sensors):
+        return json.dumps(sensors)
+
+
+class Lists(PythonConsumer):
+    name = "Python, float8[]"
+    layout = "float8[]"
+
+    def encode(self, sensors):
+        return list(sensors.values())
+
+
+class Literals(PythonConsumer):
+    name = "Python, array literals"
+    layout = "float8[]"
+
+    def encode(self, sensors):
+        return "{" + ",".join(map(str, sensors.values())) + "}"

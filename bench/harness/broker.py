@@ -74,7 +74,7 @@ class Feeder:
 
     def __init__(self, broker):
         self.broker = broker
-        self.producer = Producer({"bootstrap.servers": broker.address, "linger.ms": 20, "batch.num.messages": 1000,
+        self.producer = Producer({"bootstrap.servers": broker.address, "log_level": 0, "linger.ms": 20, "batch.num.messages": 1000,
                                   "queue.buffering.max.messages": 1_000_000, "queue.buffering.max.kbytes": 1_000_000})
         self.failures = 0
 

@@ -1,7 +1,7 @@
-"""Kafka to table, against the insert limit, a Python consumer and COPY BINARY, and the bytes of a row."""
+"""Kafka to table, against the insert limit, Python consumers and COPY BINARY, and the bytes of a row."""
 from contenders.copy_binary import CopyBinary
 from contenders.insert_limit import InsertLimit
-from contenders.python_consumer import PythonConsumer
+from contenders.python_consumer import Jsonb, Lists, Literals
 from contenders.worker import Worker
 from harness.database import Session
 from harness.messages import Stream
@@ -9,26 +9,57 @@ from harness.rounds import interleave
 
 ROUNDS = 5
 MESSAGES = 201_000  # of the worker, the insert limit and COPY
-PYTHON_MESSAGES = 12_000  # as many as take seconds
+PYTHON_MESSAGES = 12_000  # as many as take a second or two
 
 
-def run(report, stack, rounds=ROUNDS, messages=MESSAGES, copy=True):
-    session = Session()
-    stream = Stream()
-    session.rows("SELECT rigalpha.ensure_partitions(ARRAY[%s])", (stream.day,))
-    worker = Worker(session, stream, stack.broker, messages)
-    limit = InsertLimit(session, stream, messages)
-    python = PythonConsumer(stack.broker, PYTHON_MESSAGES)
-    contenders = [worker, limit, python] + ([CopyBinary(session, stream, messages)] if copy else [])
-    figures = interleave({contender.name: contender.run for contender in contenders}, rounds)
-    report.heading(f"Kafka to table ({stack.broker.name}, {messages:,} messages of 1402 bytes waiting, unscored)")
-    ours = figures[worker.name]
-    report.against("worker / insert limit", "readings/s", ours, limit.name, figures[limit.name], floor=0.40, goal=0.70)
-    report.against("the same in processor time", "us/reading", worker.processor[1:], limit.name, limit.processor[1:], best="low")
-    report.against("worker / Python consumer", "readings/s", ours, python.name, figures[python.name], floor=18, goal=40)
-    if copy:
-        report.against("worker / COPY BINARY", "readings/s", ours, CopyBinary.name, figures[CopyBinary.name], floor=0.9, goal=1.2)
-    report.alone("heap and index of a reading", "bytes", worker.bytes_per_row[1:], floor=640, goal=620)
-    report.alone("WAL of a reading", "bytes", worker.wal_per_row[1:], floor=700, goal=650)
-    session.rows("SELECT rigalpha.drop_source(%s)", (worker.source,))
-    session.close()
+class Ingest:
+    def __init__(self, stack, messages):
+        self.session = Session()
+        self.stream = Stream()
+        self.session.rows("SELECT rigalpha.ensure_partitions(ARRAY[%s])", (self.stream.day,))
+        self.worker = Worker(self.session, self.stream, stack.broker, messages)
+        self.limit = InsertLimit(self.session, self.stream, messages)
+
+    def compare(self, others, rounds):
+        """Readings per second of each, by name."""
+        contenders = [self.worker, self.limit, *others]
+        figures = interleave({contender.name: contender.run for contender in contenders}, rounds)
+        for samples in (self.worker.processor, self.worker.bytes_per_row, self.worker.wal_per_row, self.limit.processor):
+            del samples[:-rounds]  # as interleave() leaves the warm-up out
+        return figures
+
+    def close(self):
+        self.session.rows("SELECT rigalpha.drop_source(%s)", (self.worker.source,))
+        self.session.close()
+
+
+def report_limit(report, ingest, figures):
+    worker, limit = ingest.worker, ingest.limit
+    report.against("worker / insert limit", "readings/s", figures[worker.name], limit.name, figures[limit.name], floor=0.40, goal=0.70)
+    report.against("the same in processor time", "us/reading", worker.processor, limit.name, limit.processor, best="low")
+
+
+def report_python(report, ingest, figures, python):
+    report.against("worker / Python consumer", "readings/s", figures[ingest.worker.name], python.name, figures[python.name],
+                   floor=18, goal=40)
+
+
+def report_bytes(report, worker):
+    report.alone("heap and index of a reading", "bytes", worker.bytes_per_row, floor=640, goal=620)
+    report.alone("WAL of a reading", "bytes", worker.wal_per_row, floor=700, goal=650)
+
+
+def run(report, stack):
+    ingest = Ingest(stack, MESSAGES)
+    copy = CopyBinary(ingest.session, ingest.stream, MESSAGES)
+    pythons = [consumer(stack.broker, PYTHON_MESSAGES) for consumer in (Jsonb, Lists, Literals)]
+    figures = ingest.compare([copy, *pythons], ROUNDS)
+    ours = figures[ingest.worker.name]
+    report.heading(f"Kafka to table ({stack.broker.name}, {MESSAGES:,} messages of 1402 bytes waiting, unscored)")
+    report_limit(report, ingest, figures)
+    report.against("worker / COPY BINARY", "readings/s", ours, copy.name, figures[copy.name], floor=0.9, goal=1.2)
+    report_python(report, ingest, figures, Jsonb)
+    for other in (Lists, Literals):
+        report.against("worker / Python consumer", "readings/s", ours, other.name, figures[other.name])
+    report_bytes(report, ingest.worker)
+    ingest.close()

@@ -39,13 +39,14 @@ class Load:
         return figures
 
 
-def compare(report, load, servers, connections, floor, goal, rounds, seconds):
-    figures = interleave({server.name: lambda server=server: load.run(server, connections, seconds) for server in servers}, rounds)
+def compare(report, web, connections, floor, goal, rounds=ROUNDS, seconds=SECONDS):
+    figures = interleave({server.name: lambda server=server: web.load.run(server, connections, seconds) for server in web.servers},
+                         rounds)
 
     def column(server, name):
         return [figure[name] for figure in figures[server.name]]
 
-    ours, peer = servers
+    ours, peer = web.servers
     report.against(f"requests, {connections} connections", "requests/s",
                    [figure["requests"] / figure["seconds"] for figure in figures[ours.name]], peer.name,
                    [figure["requests"] / figure["seconds"] for figure in figures[peer.name]], floor=floor, goal=goal)
@@ -54,20 +55,32 @@ def compare(report, load, servers, connections, floor, goal, rounds, seconds):
                    goal=0.5, best="low")
 
 
-def run(report, stack, rounds=ROUNDS, seconds=SECONDS, both=True):
-    session = Session()
-    stream = Stream(days_ago=2)
-    session.rows("SELECT rigalpha.ensure_partitions(ARRAY[%s])", (stream.day,))
-    servers = []
-    try:
-        servers.append(Sidecar(session))
-        servers.append(Flask(session))
-        load = Load(session, stream, stack.folder)
-        report.heading("HTTP ingest, one message of 1402 bytes per request, answered after the commit (wrk, 1 thread)")
-        compare(report, load, servers, 64, 8, 20, rounds, seconds)
-        if both:
-            compare(report, load, servers, 16, 5, 10, rounds, seconds)
-    finally:
-        for server in servers:
+class Web:
+    """Both servers side by side."""
+
+    def __init__(self, stack):
+        self.session = Session()
+        stream = Stream(days_ago=2)
+        self.session.rows("SELECT rigalpha.ensure_partitions(ARRAY[%s])", (stream.day,))
+        self.load = Load(self.session, stream, stack.folder)
+        self.servers = []
+
+    def start(self):
+        for server in (Sidecar, Flask):
+            self.servers.append(server(self.session))
+
+    def close(self):
+        for server in self.servers:
             server.stop()
-        session.close()
+        self.session.close()
+
+
+def run(report, stack):
+    web = Web(stack)
+    try:
+        web.start()
+        report.heading("HTTP ingest, one message of 1402 bytes per request, answered after the commit (wrk, 1 thread)")
+        compare(report, web, 64, 8, 20)
+        compare(report, web, 16, 5, 10)
+    finally:
+        web.close()
