@@ -121,23 +121,29 @@ DECLARE
 	letter record;
 	result record;
 	refusals bigint[];
+	newest bigint;
 BEGIN
 	replayed := 0;
 	still_refused := 0;
 	FOR letter IN
-		SELECT d.id, d.source, d.message_time, d.reading_index, coalesce(d.payload, holder.payload) AS payload
+		SELECT d.id, d.source, d."partition", d."offset", coalesce(d.message_time, d.received_at) AS message_time, d.reading_index,
+			coalesce(d.payload, holder.payload) AS payload
 		FROM rigalpha.dead_letters d
 		LEFT JOIN rigalpha.dead_letters holder ON holder.id = d.payload_id
-		WHERE d.replayed_at IS NULL AND d.payload_sha256 IS NULL AND (ids IS NULL OR d.id = ANY (ids))
+		WHERE d.replayed_at IS NULL AND d.payload_sha256 IS NULL AND num_nonnulls(d.payload, holder.payload) > 0 AND (ids IS NULL OR d.id = ANY (ids))
 		ORDER BY d.id LIMIT max_rows
 		FOR UPDATE OF d SKIP LOCKED
 	LOOP
-		SELECT * INTO result FROM rigalpha.ingest(ARRAY[letter.payload], letter.source,
-			times => ARRAY[letter.message_time]);
-		-- The letter itself stays; the new ones that this replay wrote would only repeat it.
+		-- With the position and time of its message, so that a reading without a time gets the one
+		-- that it got before.
+		SELECT max(d.id) INTO newest FROM rigalpha.dead_letters d;
+		SELECT * INTO result FROM rigalpha.ingest(ARRAY[letter.payload], letter.source, times => ARRAY[letter.message_time],
+			partitions => CASE WHEN letter."offset" IS NOT NULL THEN ARRAY[letter."partition"] END,
+			offsets => CASE WHEN letter."offset" IS NOT NULL THEN ARRAY[letter."offset"] END);
+		-- The letters that were there stay; new ones that this replay wrote would only repeat them.
 		SELECT array_agg((e ->> 'dead_letter_id')::bigint) INTO refusals
 			FROM jsonb_array_elements(result.errors) e WHERE e ->> 'dead_letter_id' IS NOT NULL;
-		DELETE FROM rigalpha.dead_letters d WHERE d.id = ANY (refusals);
+		DELETE FROM rigalpha.dead_letters d WHERE d.id = ANY (refusals) AND d.id > newest;
 		IF EXISTS (SELECT FROM jsonb_array_elements(result.errors) e
 			WHERE e ->> 'dead_letter_id' IS NOT NULL
 				AND (letter.reading_index < 0 OR (e ->> 'reading')::integer IN (letter.reading_index, -1))) THEN

@@ -1,4 +1,5 @@
 -- atomic => true: all of a batch or nothing, and the caller keeps what was refused.
+\set SHOW_CONTEXT never
 SELECT coalesce(max(id), 0) AS before FROM rigalpha.dead_letters \gset
 CREATE FUNCTION send_atomic(VARIADIC payloads text[])
 	RETURNS TABLE (accepted integer, merged integer, duplicates integer, rejected integer, verdicts smallint[], errors text) LANGUAGE sql AS $$

@@ -1,4 +1,5 @@
 -- Machines, sensors and positions that appear by themselves, and the quotas.
+\set SHOW_CONTEXT never
 CREATE VIEW positions AS
 	SELECT m.name AS machine, string_agg(format('%s=%s', s.name, ms.position), ' ' ORDER BY ms.position) AS positions
 	FROM rigalpha.machine_sensors ms JOIN rigalpha.machines m ON m.id = ms.machine_id JOIN rigalpha.sensors s ON s.id = ms.sensor_id

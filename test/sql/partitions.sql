@@ -1,4 +1,5 @@
 -- Daily partitions of readings: made on demand, and what a leaf has and has not.
+\set SHOW_CONTEXT never
 SELECT coalesce(max(id), 0) AS before FROM rigalpha.dead_letters \gset
 CREATE FUNCTION on_day(day date, machine text DEFAULT 'PART') RETURNS text LANGUAGE sql
 	AS $$ SELECT format('{"machine_id":"%s","timestamp":"%s","rpm":%s}', machine, to_char(day::timestamp, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), day - '2020-01-01') $$;
