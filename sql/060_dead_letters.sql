@@ -18,7 +18,9 @@ CREATE TABLE rigalpha.dead_letters (
 	CHECK (("partition" IS NULL) = ("offset" IS NULL)),
 	CHECK ((payload IS NULL) <> (payload_id IS NULL))
 );
-CREATE UNIQUE INDEX dead_letters_position ON rigalpha.dead_letters (source, "partition", "offset", reading_index)
+-- With the time, because the offsets of a topic that was made anew start over.
+CREATE UNIQUE INDEX dead_letters_position ON rigalpha.dead_letters (source, "partition", "offset", reading_index,
+		(coalesce(message_time, '-infinity')))
 	WHERE "offset" IS NOT NULL;
 CREATE INDEX dead_letters_open ON rigalpha.dead_letters (reason, id) WHERE replayed_at IS NULL;
 COMMENT ON TABLE rigalpha.dead_letters IS 'Messages and readings that were refused, with their raw bytes; see replay_dead_letters()';

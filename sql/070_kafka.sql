@@ -215,7 +215,7 @@ CREATE VIEW rigalpha.kafka_status AS
 	LEFT JOIN rigalpha.kafka_workers w ON w.source_id = s.id AND w.slot < s.workers
 	LEFT JOIN LATERAL (
 		SELECT count(*)::integer AS partitions,
-			sum(greatest(p.high_watermark - greatest(p.next_offset, 0), 0))::bigint AS lag,
+			sum(CASE WHEN p.high_watermark IS NOT NULL THEN greatest(p.high_watermark - greatest(p.next_offset, 0), 0) END)::bigint AS lag,
 			sum(p.messages)::bigint AS messages, sum(p.readings)::bigint AS readings, sum(p.duplicates)::bigint AS duplicates,
 			sum(p.rejected)::bigint AS rejected, sum(p.skipped)::bigint AS skipped,
 			(SELECT count(*) FROM rigalpha.kafka_gaps g

@@ -105,7 +105,7 @@ CREATE FUNCTION rigalpha.add_dead_letter(received_at timestamptz, source text, "
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
 			CASE WHEN $12 IS NOT NULL THEN NULL WHEN octet_length($11) > $13 THEN substr($11, 1, 4096) ELSE $11 END, $12,
 			octet_length($11), CASE WHEN octet_length($11) > $13 THEN sha256($11) END)
-		ON CONFLICT (source, "partition", "offset", reading_index) WHERE "offset" IS NOT NULL
+		ON CONFLICT (source, "partition", "offset", reading_index, (coalesce(message_time, '-infinity'))) WHERE "offset" IS NOT NULL
 			DO UPDATE SET field = excluded.field, reason = excluded.reason, detail = excluded.detail
 		RETURNING id
 	$$;

@@ -14,6 +14,10 @@ SELECT * FROM from_kafka(4, 41, '{"machine_id":"LETTER","rpm":1,');
 SELECT source, part, off, reading, machine, reason, holds_bytes, size, replayed FROM letters ORDER BY id;
 SELECT DISTINCT message_time AT TIME ZONE 'UTC' AS message_time, received_at > now() - interval '1 h' AS received FROM rigalpha.dead_letters;
 
+-- A log that started over has other messages at the same offsets, with other times.
+SELECT i.rejected FROM rigalpha.ingest('{other}', 'letters', times => '{2024-03-02 12:00:00Z}', partitions => '{3}', offsets => '{41}') i;
+SELECT "offset", message_time AT TIME ZONE 'UTC' AS message_time, convert_from(payload, 'UTF8') AS payload FROM rigalpha.dead_letters WHERE "partition" = 3 ORDER BY id;
+
 -- Of several refused readings of a payload one letter holds the bytes; more than a hundred share one.
 SELECT * FROM from_kafka(3, 42, '[{"machine_id":"LETTER","timestamp":1709294400,"rpm":1},{"rpm":2},{"machine_id":"LETTER","timestamp":"x","rpm":3},7]');
 SELECT part, off, reading, machine, field, reason, holds_bytes, size FROM letters WHERE off = 42 ORDER BY id;
