@@ -77,7 +77,7 @@ CREATE FUNCTION rigalpha_api.readings(machine text, from_ts timestamptz, to_ts t
 		SELECT r.ts, r.state, r.sensor_values
 		FROM rigalpha.readings r
 		WHERE r.machine_id = (SELECT id FROM target) AND r.ts >= from_ts AND r.ts < to_ts
-		ORDER BY r.ts DESC LIMIT least(greatest(max_rows, 1), 100000)),
+		ORDER BY r.ts DESC LIMIT least(greatest(coalesce(max_rows, 5000), 1), 100000)),
 	columns AS (
 		SELECT s.name, ms.position
 		FROM rigalpha.machine_sensors ms JOIN rigalpha.sensors s ON s.id = ms.sensor_id
