@@ -39,8 +39,18 @@ GRANT EXECUTE ON FUNCTION rigalpha.status, rigalpha.value, rigalpha.state_name, 
 
 GRANT SELECT ON rigalpha.dead_letters, rigalpha.simulator_control TO rigalpha_operator;
 GRANT SELECT ON rigalpha.node, rigalpha.kafka_sources, rigalpha.kafka_offsets, rigalpha.kafka_workers TO rigalpha_admin;
-GRANT INSERT, UPDATE (name, label, sensor_quota) ON rigalpha.machines TO rigalpha_admin;
-GRANT INSERT, UPDATE, DELETE ON rigalpha.sensors, rigalpha.sensor_aliases, rigalpha.thresholds, rigalpha.kafka_sources TO rigalpha_admin;
+
+-- By column: keys come from their sequences (readings of a deleted machine must not get another
+-- owner), periods of thresholds and revisions of sources from their triggers.
+GRANT INSERT (name, label, sensor_quota), UPDATE (name, label, sensor_quota) ON rigalpha.machines TO rigalpha_admin;
+GRANT INSERT (name, label, unit, category, normal_min, normal_max, origin), UPDATE (name, label, unit, category, normal_min, normal_max, origin)
+	ON rigalpha.sensors TO rigalpha_admin;
+GRANT INSERT (machine_id, sensor_id, lolo, lo, hi, hihi, deadband, on_delay, off_delay), UPDATE (lolo, lo, hi, hihi, deadband, on_delay, off_delay)
+	ON rigalpha.thresholds TO rigalpha_admin;
+GRANT INSERT (name, brokers, topic, config, workers, paused), UPDATE (name, brokers, topic, config, workers, paused)
+	ON rigalpha.kafka_sources TO rigalpha_admin;
+GRANT DELETE ON rigalpha.sensors, rigalpha.thresholds, rigalpha.kafka_sources TO rigalpha_admin;
+GRANT INSERT, UPDATE, DELETE ON rigalpha.sensor_aliases TO rigalpha_admin;
 GRANT UPDATE (display_order) ON rigalpha.machine_sensors TO rigalpha_admin;
 GRANT INSERT, UPDATE, DELETE ON rigalpha.simulator_control TO rigalpha_admin;
 GRANT USAGE ON SEQUENCE rigalpha.machines_id_seq, rigalpha.sensors_id_seq, rigalpha.thresholds_id_seq,

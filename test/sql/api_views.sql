@@ -47,8 +47,8 @@ SELECT * FROM scanned;
 COMMIT;
 
 -- The summary.
-SELECT ready, reason, epoch, machines = (SELECT count(*) FROM rigalpha.machines) AS machines, readings = (SELECT count(*) FROM rigalpha.readings) AS readings,
-	sensors = (SELECT count(DISTINCT sensor_id) FROM rigalpha.machine_sensors) AS sensors, newest_ts = (SELECT max(ts) FROM rigalpha.readings) AS newest_ts,
+SELECT ready, reason, epoch, machines = (SELECT count(*) FROM rigalpha.machines) AS machines, readings = (SELECT count(*) FROM rigalpha.readings JOIN rigalpha.machines m ON m.id = machine_id) AS readings,
+	sensors = (SELECT count(DISTINCT sensor_id) FROM rigalpha.machine_sensors) AS sensors, newest_ts = (SELECT max(ts) FROM rigalpha.readings JOIN rigalpha.machines m ON m.id = machine_id) AS newest_ts,
 	dead_letters = (SELECT count(*) FROM rigalpha.dead_letters WHERE replayed_at IS NULL) AS dead_letters, kafka_sources, kafka_running, kafka_lag, kafka_rate, kafka_gaps FROM rigalpha_api.status;
 
 -- State words by code, in any spelling; flags by bit.

@@ -3,7 +3,7 @@
 SET TimeZone = 'UTC';
 SELECT accepted FROM send('{"machine_id":"LIM1","timestamp":1709294400,"rpm":1,"spp":1}', '{"machine_id":"LIM2","timestamp":1709294400,"rpm":1}');
 CREATE VIEW effective AS SELECT m.name AS machine, s.name AS sensor, e.fleet, e.lolo, e.lo, e.hi, e.hihi, e.deadband, e.on_delay, e.off_delay
-	FROM rigalpha.effective_thresholds e JOIN rigalpha.machines m ON m.id = e.machine_id JOIN rigalpha.sensors s ON s.id = e.sensor_id WHERE m.name ~ '^LIM' ORDER BY 1, 2;
+	FROM rigalpha.effective_thresholds e JOIN rigalpha.machines m ON m.id = e.machine_id JOIN rigalpha.sensors s ON s.id = e.sensor_id WHERE m.name IN ('LIM1', 'LIM2') ORDER BY 1, 2;
 -- Rows of rpm with times as the number of the change.
 CREATE VIEW history AS SELECT m.name AS machine, t.lo, t.hi, dense_rank() OVER (ORDER BY valid_from) AS begins, CASE WHEN valid_to < 'infinity' THEN (SELECT count(DISTINCT valid_from) FROM rigalpha.thresholds x WHERE x.valid_from <= t.valid_to) END AS ends
 	FROM rigalpha.thresholds t LEFT JOIN rigalpha.machines m ON m.id = t.machine_id ORDER BY m.name, valid_from;
