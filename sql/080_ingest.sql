@@ -48,6 +48,10 @@ BEGIN
 		CONTINUE WHEN machine.room <= 0;
 		PERFORM rigalpha.add_machine_sensors(machine.id, machine.wanted, machine.room::integer);
 	END LOOP;
+EXCEPTION WHEN unique_violation THEN
+	-- An admin entered the name meanwhile, or it is there but too new for the snapshot.
+	RAISE EXCEPTION 'could not make machines or sensors because of a concurrent change'
+		USING ERRCODE = 'serialization_failure', DETAIL = SQLERRM, HINT = 'Repeat the transaction.';
 END
 $$;
 COMMENT ON FUNCTION rigalpha.discover(text[], text[], integer, integer) IS 'Makes machines, sensors and positions for names that ingest() met first';

@@ -291,7 +291,7 @@ complete_row(IngestRow *row)
 	if (SPI_processed != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				 errmsg("could not complete a reading because it was removed concurrently")));
+				 errmsg("could not complete a reading because another transaction changed or removed it")));
 	stored.state = DatumGetInt16(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	stored.flags = DatumGetInt16(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
 	spi_context = MemoryContextSwitchTo(context);
