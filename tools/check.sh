@@ -60,13 +60,13 @@ suite_fuzz()
 suite_regress()
 {
 	start_check_cluster
-	make -C src installcheck
+	make -C src installcheck ISOLATION=
 }
 
 suite_isolation()
 {
 	start_check_cluster
-	make -C test/isolation installcheck
+	make -C src installcheck REGRESS=
 }
 
 # Each file in a fresh database with the extension set up, because pgTAP's own objects
