@@ -1,0 +1,32 @@
+-- Owners, rights that nobody else may hold, and the attributes of the roles.
+BEGIN;
+SELECT plan(12);
+
+CREATE TEMPORARY VIEW own_schemas AS SELECT oid, nspname FROM pg_namespace WHERE nspname IN ('rigalpha', 'rigalpha_api');
+CREATE TEMPORARY VIEW grants AS
+	SELECT c.oid::regclass::text AS relation, a.grantee, a.privilege_type, a.is_grantable, c.relowner
+	FROM pg_class c, aclexplode(coalesce(c.relacl, acldefault(CASE c.relkind WHEN 'S' THEN 's'::"char" ELSE 'r' END, c.relowner))) a
+	WHERE c.relnamespace IN (SELECT oid FROM own_schemas)
+	UNION ALL
+	SELECT format('%s.%s', c.oid::regclass, t.attname), a.grantee, a.privilege_type, a.is_grantable, c.relowner
+	FROM pg_class c JOIN pg_attribute t ON t.attrelid = c.oid, aclexplode(t.attacl) a WHERE c.relnamespace IN (SELECT oid FROM own_schemas);
+
+SELECT is_empty('SELECT oid::regclass, relowner::regrole FROM pg_class WHERE relnamespace IN (SELECT oid FROM own_schemas) AND relowner <> ''rigalpha_owner''::regrole', 'relations belong to rigalpha_owner, partitions too');
+SELECT is_empty('SELECT oid::regprocedure FROM pg_proc WHERE pronamespace IN (SELECT oid FROM own_schemas) AND proowner <> ''rigalpha_owner''::regrole', 'functions belong to rigalpha_owner');
+SELECT is_empty('SELECT relation, privilege_type FROM grants WHERE grantee = 0', 'the public has no right on a relation');
+SELECT is_empty('SELECT oid::regprocedure FROM pg_proc, aclexplode(coalesce(proacl, acldefault(''f'', proowner))) WHERE pronamespace IN (SELECT oid FROM own_schemas) AND grantee = 0', 'nor on a function');
+SELECT is_empty('SELECT n.nspname FROM pg_namespace n JOIN own_schemas USING (oid), aclexplode(n.nspacl) WHERE grantee = 0', 'nor on a schema');
+SELECT is_empty('SELECT relation, grantee::regrole, privilege_type FROM grants WHERE grantee <> relowner AND privilege_type IN (''TRIGGER'', ''REFERENCES'', ''TRUNCATE'')', 'nobody but the owner may make triggers or references, or truncate');
+SELECT is_empty('SELECT relation, grantee::regrole FROM grants WHERE grantee <> relowner AND is_grantable', 'nobody may pass a right on');
+SELECT is_empty($$SELECT relation, grantee::regrole, privilege_type FROM grants WHERE grantee <> relowner AND privilege_type <> 'SELECT' AND relation ~ '^rigalpha\.(readings|machine_state|node|kafka_offsets|kafka_workers|kafka_gaps|dead_letters)'$$,
+	'nobody writes readings, states, positions or dead letters but through functions');
+SELECT is_empty($$SELECT oid::regprocedure FROM pg_proc WHERE pronamespace IN (SELECT oid FROM own_schemas) AND prosecdef AND NOT coalesce(proconfig @> ARRAY['search_path=pg_catalog, pg_temp'], false)$$,
+	'functions with the rights of the owner pin the search path');
+SELECT is_empty($$SELECT oid::regprocedure FROM pg_proc WHERE pronamespace IN (SELECT oid FROM own_schemas) AND prokind <> 'f'$$, 'there are only plain functions');
+SELECT set_eq($$SELECT rolname::text, rolcanlogin, rolinherit FROM pg_roles WHERE rolname ~ '^rigalpha_'$$,
+	$$VALUES ('rigalpha_owner', false, true), ('rigalpha_admin', false, true), ('rigalpha_operator', false, true), ('rigalpha_viewer', false, true), ('rigalpha_ingest', false, true), ('rigalpha_web', true, false), ('rigalpha_worker', true, true)$$,
+	'roles: who may log in, and who inherits');
+SELECT is_empty($$SELECT rolname FROM pg_roles WHERE rolname ~ '^rigalpha_' AND (rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls)$$, 'no role is privileged');
+
+SELECT * FROM finish();
+ROLLBACK;
