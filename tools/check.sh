@@ -126,6 +126,7 @@ prove_perl()
 	shift
 	pgxs=$(dirname "$("$PG_CONFIG" --pgxs)")/../..
 	private_directory "$folder"
+	as_user rm -rf "$folder/tmp_check"
 	TESTDIR=$folder TESTDATADIR=$folder/data TESTLOGDIR=$folder/log PG_REGRESS=$pgxs/src/test/regress/pg_regress \
 		as_user prove --verbose --nocolor --norc -I "$pgxs/src/test/perl" -I test/lib "$@"
 }
