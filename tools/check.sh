@@ -216,11 +216,6 @@ run_suite()
 	say "    $passed passed, $failed failed, $skipped skipped in $((SECONDS - started)) s"
 }
 
-build_and_install()
-{
-	make all && as_root make install-server PG_CONFIG="$PG_CONFIG"
-}
-
 # What cannot be built cannot be tested: one failure, and no suite is run.
 prepare()
 {

@@ -44,9 +44,11 @@ cluster_start()
 		die "PostgreSQL did not start: $(tail -n 5 "$1/postgresql.log")"
 }
 
+# By the command line too: pg_ctl would take any process with the number in a stale pid file.
 cluster_runs()
 {
-	[ -d "$1/data" ] && as_user pg_ctl -D "$1/data" status >/dev/null 2>&1
+	local pid
+	pid=$(head -n 1 "$1/data/postmaster.pid" 2>/dev/null) && process_matches "$pid" "-D $1/data"
 }
 
 # Stops the cluster; whatever is left of a crash is no error.

@@ -39,6 +39,26 @@ as_root()
 	fi
 }
 
+# True when the server's folders hold exactly what was built.
+modules_are_installed()
+{
+	local libraries scripts script
+	libraries=$("$PG_CONFIG" --pkglibdir) scripts=$("$PG_CONFIG" --sharedir)/extension
+	for script in "$ROOT"/src/rigalpha--*.sql; do
+		cmp -s "$script" "$scripts/$(basename "$script")" || return 1
+	done
+	cmp -s "$ROOT/rigalpha.control" "$scripts/rigalpha.control" &&
+		cmp -s "$ROOT/src/rigalpha.so" "$libraries/rigalpha.so" &&
+		cmp -s "$ROOT/bgworker/rigalpha_worker.so" "$libraries/rigalpha_worker.so"
+}
+
+# Builds everything and installs the modules, without asking for rights when nothing changed.
+build_and_install()
+{
+	make -C "$ROOT" all || return 1
+	modules_are_installed || as_root make -C "$ROOT" install-server PG_CONFIG="$PG_CONFIG"
+}
+
 # Runs a command without administrator rights (see as-user.sh).
 as_user()
 {

@@ -25,22 +25,23 @@ install_packages()
 	"$ROOT/tools/install-deps.sh" "${groups[@]}"
 }
 
-build_and_install()
+build_programs()
 {
 	local log=$BUILD/demo-build.log started=$SECONDS
 	mkdir -p "$BUILD"
-	say "building…"
-	make -C "$ROOT" all >"$log" 2>&1 || { tail -n 20 "$log" >&2 && die "the build failed, see $log"; }
-	say "built in $((SECONDS - started)) s; installing into $("$PG_CONFIG" --pkglibdir)"
-	as_root make -C "$ROOT" install-server PG_CONFIG="$PG_CONFIG" >>"$log" 2>&1 ||
-		{ tail -n 20 "$log" >&2 && die "the installation failed, see $log"; }
+	say "building, and installing the modules into $("$PG_CONFIG" --pkglibdir)…"
+	if ! build_and_install >"$log" 2>&1; then
+		tail -n 20 "$log" >&2
+		die "the build failed, see $log"
+	fi
+	say "built in $((SECONDS - started)) s"
 }
 
 print_address()
 {
 	cat <<-END
 
-		Rig Alpha is running: ${RIGALPHA_DEMO_URL:-http://127.0.0.1:${RIGALPHA_HTTP_PORT:-8080}}
+		Rig Alpha is running: http://127.0.0.1:${RIGALPHA_HTTP_PORT:-8080}
 
 		    . build/demo/env && psql        the database
 		    make demo-status, make demo-stop
@@ -64,6 +65,12 @@ leave()
 	exit "$status"
 }
 
+# Ctrl-C is how a running demo ends, and a failure of one that is still starting.
+interrupt()
+{
+	if $STARTED; then exit 0; else exit 130; fi
+}
+
 # Watches the parts, because a demo with a dead part looks like a broken product.
 wait_for_interrupt()
 {
@@ -73,6 +80,10 @@ wait_for_interrupt()
 		sleep 2 &
 		wait $!
 	done
+	if [ ! -e "$DEMO/env" ]; then
+		say "the demo was stopped"
+		exit 0
+	fi
 	die "a part of the demo has ended, see $DEMO/*.log:
 $missing"
 }
@@ -82,8 +93,8 @@ start_demo()
 	case $BROKER in embedded | kafka) ;; *) die "BROKER must be embedded or kafka, not '$BROKER'" ;; esac
 	install_packages
 	trap leave EXIT
-	trap 'exit 0' INT TERM
-	build_and_install
+	trap interrupt INT TERM
+	build_programs
 	"$ROOT/tools/stack.sh" start "$DEMO"
 	STARTED=true
 	print_address

@@ -25,6 +25,7 @@ MACHINES=${MACHINES:-3}
 RATE=${RATE:-2}
 TOPIC=rigalpha.readings
 PARTITIONS=4
+BACKFILL_RATE=4000	# messages per second: the embedded broker keeps 5 MB per partition
 URL=http://127.0.0.1:$HTTP_PORT
 
 usage()
@@ -169,33 +170,61 @@ start_sidecar()
 	await_program sidecar sidecar_ready
 }
 
-backfill_history()
+source_runs()
 {
-	say "backfilling $HISTORY_HOURS h of history through Kafka…"
+	[ "$(cluster_sql rigalpha -c "SELECT bool_and(state = 'running') FROM rigalpha.kafka_status")" = t ]
+}
+
+# The embedded broker drops what nobody has read in time, so the worker comes before the simulator.
+await_worker()
+{
+	wait_until 60 source_runs || die "the worker does not run: $(source_state)"
+}
+
+start_simulator()
+{
+	local history=()
+	say "starting the simulator: $MACHINES machines…"
+	[ "$HISTORY_HOURS" = 0 ] || history=(--backfill "$HISTORY_HOURS" --throttle "$BACKFILL_RATE")
 	(
 		use_login rigalpha_simulator
-		as_user "$BUILD/bin/rigalpha-sim" backfill --hours "$HISTORY_HOURS" --machines "$MACHINES" --rate "$RATE" </dev/null
-	) || die "the simulator could not send the history"
-	wait_until 300 source_caught_up || die "the worker did not catch up: $(source_state)"
+		start_program simulator run --machines "$MACHINES" --rate "$RATE" "${history[@]}"
+	)
+	await_history
+}
+
+# How much of the history is in the table, in percent, and the lag of the source: both must be through.
+history_state()
+{
+	cluster_sql rigalpha -F ' ' -v hours="$HISTORY_HOURS" <<-'END'
+		SELECT CASE WHEN newest_ts IS NULL THEN 0
+				ELSE round(100 * (1 - least(1, greatest(0, extract(epoch FROM now() - newest_ts) - 10) / (3600 * :hours)))) END,
+			coalesce(kafka_lag, 1)
+		FROM rigalpha_api.status
+	END
+}
+
+await_history()
+{
+	local percent=0 lag=1 shown=-1 deadline=$((SECONDS + 600))
+	while [ "$percent" -lt 100 ] || [ "$lag" -gt 100 ]; do
+		program_runs simulator || die "the simulator has ended: $(tail -n 3 "$DIR/simulator.log")"
+		[ "$SECONDS" -lt "$deadline" ] || die "the history does not arrive: $(source_state)"
+		read -r percent lag < <(history_state)
+		if [ -t 1 ]; then
+			printf '\rbackfilling %s h of history: %d %% ' "$HISTORY_HOURS" "$percent"
+		elif [ $((percent / 20)) -ne "$shown" ]; then
+			shown=$((percent / 20))
+			say "backfilling $HISTORY_HOURS h of history: $percent %"
+		fi
+		sleep 0.2
+	done
+	[ ! -t 1 ] || echo
 }
 
 source_state()
 {
 	cluster_sql rigalpha -c "SELECT concat_ws(', ', state, 'lag ' || lag, last_error) FROM rigalpha.kafka_status"
-}
-
-source_caught_up()
-{
-	[ "$(cluster_sql rigalpha -c "SELECT bool_and(lag = 0 AND messages > 0) FROM rigalpha.kafka_status")" = t ]
-}
-
-start_simulator()
-{
-	say "starting the simulator: $MACHINES machines…"
-	(
-		use_login rigalpha_simulator
-		start_program simulator run --machines "$MACHINES" --rate "$RATE"
-	)
 }
 
 # --- The whole ----------------------------------------------------------------
@@ -239,10 +268,8 @@ start_stack()
 	create_database
 	create_source
 	start_sidecar
-	if [ "$MACHINES" -gt 0 ]; then
-		[ "$HISTORY_HOURS" = 0 ] || backfill_history
-		start_simulator
-	fi
+	await_worker
+	[ "$MACHINES" = 0 ] || start_simulator
 	write_environment
 }
 
