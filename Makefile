@@ -3,6 +3,7 @@
 
 PG_CONFIG = pg_config
 PREFIX = /usr/local
+FUZZ_SECONDS = 60
 export PG_CONFIG PREFIX DESTDIR
 MAKEFLAGS += --no-print-directory
 
@@ -69,7 +70,7 @@ format: ## apply the C formatting
 	@tools/lint/format.sh --fix
 
 fuzz: ## fuzz the parser for FUZZ_SECONDS (default 60)
-	@$(MAKE) -C test/fuzz fuzz
+	@$(MAKE) -C test/fuzz run SECONDS=$(FUZZ_SECONDS)
 
 bench: ## benchmarks beside their peers; writes build/bench/results.json
 	@$(MAKE) -C bench run

@@ -4,7 +4,7 @@
 #
 # usage: check.sh [SUITE…]
 #   lint        house rules (tools/lint)
-#   unit        C core (test/unit)
+#   unit        C core, plain and with sanitizers (test/unit)
 #   fuzz        replay of the fuzz corpus (test/fuzz)
 #   regress     SQL in a private cluster (test/sql)
 #   isolation   concurrent sessions (test/isolation)
@@ -12,6 +12,7 @@
 #   tap         servers started, killed and restored (test/t)
 #   tools       simulator and embedded broker (test/tools)
 #   http        the sidecar (test/http)
+#   ui          modules of the page (web/ui/test)
 #   browser     the page in Chromium (test/browser)
 #   kafka       end to end through Apache Kafka (test/kafka)
 # Environment:
@@ -25,7 +26,7 @@ set -euo pipefail
 # shellcheck source=tools/cluster.sh
 . "$ROOT/tools/cluster.sh"
 
-ALL_SUITES=(lint unit fuzz regress isolation pgtap tap tools http browser kafka)
+ALL_SUITES=(lint unit fuzz regress isolation pgtap tap tools http ui browser kafka)
 CHECK=$BUILD/check
 CLUSTER=$CHECK/cluster
 SUITE_SECONDS=${SUITE_SECONDS:-3600}
@@ -48,13 +49,17 @@ suite_lint()
 
 suite_unit()
 {
+	local tests
 	make -C test/unit all
-	prove_files --exec '' build/unit/test_*
+	make -C test/unit all SANITIZER=address,undefined
+	mapfile -t tests < <(find build/unit -name 'test_*' -type f -executable | sort)
+	prove_files --exec '' "${tests[@]}"
 }
 
 suite_fuzz()
 {
-	make -C test/fuzz replay
+	make -C test/fuzz all
+	prove_files --exec '' build/fuzz/replay_reading_parser :: test/fuzz/corpus/reading_parser/*
 }
 
 suite_regress()
@@ -99,9 +104,14 @@ suite_http()
 	as_user test/http/run.sh
 }
 
+suite_ui()
+{
+	make -C web/ui check
+}
+
 suite_browser()
 {
-	export HISTORY_HOURS=0.1
+	export HISTORY_HOURS=0.1 RIGALPHA_RESTART_WEB="tools/stack.sh restart-sidecar '$CHECK/browser'"
 	with_stack browser node test/browser/run.mjs
 }
 
@@ -157,9 +167,9 @@ with_stack()
 	local folder=$CHECK/$1
 	shift
 	export RIGALPHA_PG_PORT RIGALPHA_KAFKA_PORT RIGALPHA_HTTP_PORT
-	RIGALPHA_PG_PORT=$(free_port 54429)
+	RIGALPHA_PG_PORT=$(free_port 24429)
 	RIGALPHA_KAFKA_PORT=$(free_port 19192)
-	RIGALPHA_HTTP_PORT=$(free_port 8180)
+	RIGALPHA_HTTP_PORT=$(free_port 18180)
 	# shellcheck disable=SC2064
 	trap "tools/stack.sh stop '$folder'" EXIT
 	FSYNC=off tools/stack.sh start "$folder"
@@ -245,7 +255,7 @@ print_totals()
 # The login of the cluster that start_check_cluster makes.
 choose_login()
 {
-	PGHOST=127.0.0.1 PGUSER=postgres PGPORT=$(free_port 54330) PGPASSWORD=$(random_password)
+	PGHOST=127.0.0.1 PGUSER=postgres PGPORT=$(free_port 24330) PGPASSWORD=$(random_password)
 	export PGHOST PGUSER PGPORT PGPASSWORD
 }
 

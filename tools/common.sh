@@ -93,16 +93,14 @@ wait_until()
 	done
 }
 
-# True when something listens on this loopback port.
-port_in_use()
-{
-	(exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
-}
-
-# A killed process keeps its port for a moment longer than its place in the process table.
+# True when a server could listen on this loopback port. By trying: a port may also be taken as
+# the near end of an outgoing connection.
 port_is_free()
 {
-	! port_in_use "$1"
+	# shellcheck disable=SC2016
+	perl -MSocket -e 'socket(my $s, PF_INET, SOCK_STREAM, 0) or die;
+		setsockopt($s, SOL_SOCKET, SO_REUSEADDR, 1);
+		exit(bind($s, sockaddr_in($ARGV[0], INADDR_LOOPBACK)) ? 0 : 1)' "$1"
 }
 
 # True when the process exists and its command line contains the text: a pid file left

@@ -2,7 +2,7 @@
 # One running Rig Alpha in a folder of its own: private PostgreSQL cluster, broker, worker,
 # simulator and sidecar, from the programs of this tree and the modules installed in the server.
 #
-# usage: stack.sh start|stop|status FOLDER
+# usage: stack.sh start|stop|status|restart-sidecar FOLDER
 # Environment of start:
 #   RIGALPHA_PG_PORT, RIGALPHA_KAFKA_PORT, RIGALPHA_HTTP_PORT   54329, 19092, 8080
 #   BROKER          embedded (default) or kafka
@@ -318,6 +318,7 @@ use_server_programs
 case $1 in
 	start) start_stack ;;
 	stop) stop_stack ;;
+	restart-sidecar) stop_program sidecar && start_sidecar ;;
 	status) stack_status ;;
 	*) usage 2 ;;
 esac
