@@ -42,7 +42,7 @@ COMMENT ON FUNCTION rigalpha.node_is_current() IS 'True when setup() or adopt() 
 CREATE FUNCTION rigalpha.invalidate_cache() RETURNS trigger
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'rig_invalidate_cache';
-COMMENT ON FUNCTION rigalpha.invalidate_cache() IS 'Trigger: makes every backend reload what it cached of this table';
+COMMENT ON FUNCTION rigalpha.invalidate_cache() IS 'Trigger: makes every backend reload what it cached of this table, and tells listeners of edits';
 
 CREATE TRIGGER node_cache AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON rigalpha.node
 	FOR EACH STATEMENT EXECUTE FUNCTION rigalpha.invalidate_cache();

@@ -2,6 +2,7 @@
 
 #include "access/xact.h"
 #include "catalog/namespace.h"
+#include "commands/async.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
@@ -10,6 +11,7 @@
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -33,6 +35,18 @@ static bool newest_moved = false;	/* by the current transaction */
 
 RIG_SQL_FUNCTION(rig_invalidate_cache);
 
+/* True when somebody edits what listeners show. Discovery runs as the owner, and ingest tells of it. */
+static bool
+is_visible_edit(Relation relation)
+{
+	static const char *const shown[] = {"machines", "sensors", "sensor_aliases", "machine_sensors"};
+
+	for (int i = 0; i < lengthof(shown); i++)
+		if (strcmp(RelationGetRelationName(relation), shown[i]) == 0)
+			return GetUserId() != relation->rd_rel->relowner;
+	return false;
+}
+
 Datum
 rig_invalidate_cache(PG_FUNCTION_ARGS)
 {
@@ -43,6 +57,8 @@ rig_invalidate_cache(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("invalidate_cache was not called as a trigger")));
 	CacheInvalidateRelcache(trigger->tg_relation);
+	if (is_visible_edit(trigger->tg_relation))
+		Async_Notify(RIG_NOTIFY_CHANNEL, "sensors:*");
 	return PointerGetDatum(NULL);
 }
 

@@ -25,6 +25,9 @@ typedef struct RigMachine
 								 * or RIG_POSITION_REFUSED */
 } RigMachine;
 
+/* Listeners get "readings:" or "sensors:" and machine ids, or an asterisk for all. */
+#define RIG_NOTIFY_CHANNEL "rigalpha"
+
 /* A name that discovery refused: over the quota. Asked again when the catalog is loaded anew. */
 #define RIG_POSITION_REFUSED (-1)
 

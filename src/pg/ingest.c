@@ -16,7 +16,6 @@
 #include "ingest.h"
 #include "pg_compat.h"
 
-#define NOTIFY_CHANNEL "rigalpha"
 #define NOTIFY_MAX_LENGTH 7900	/* the server allows 8000 bytes */
 
 RIG_SQL_FUNCTION(rig_ingest);
@@ -74,18 +73,19 @@ static void
 notify(IngestBatch *batch)
 {
 	StringInfoData payload;
-	int32	   *ids;
+	int32	   *ids = palloc(Max(batch->row_count, 1) * sizeof(int32));
+	int32		count = 0;
 	int32		previous = 0;
 
-	if (batch->row_count == 0 || DatumGetFloat8(DirectFunctionCall1(pg_notification_queue_usage, (Datum) 0)) > 0.5)
-		return;
-	ids = palloc(batch->row_count * sizeof(int32));
 	for (int32 i = 0; i < batch->row_count; i++)
-		ids[i] = batch->rows[i].readings[0]->machine_id;
-	qsort(ids, batch->row_count, sizeof(int32), compare_ids);
+		if (!batch->rows[i].stored || batch->rows[i].changes_stored)
+			ids[count++] = batch->rows[i].readings[0]->machine_id;
+	if (count == 0 || DatumGetFloat8(DirectFunctionCall1(pg_notification_queue_usage, (Datum) 0)) > 0.5)
+		return;
+	qsort(ids, count, sizeof(int32), compare_ids);
 	initStringInfo(&payload);
 	appendStringInfoString(&payload, batch->discovered ? "sensors:" : "readings:");
-	for (int32 i = 0; i < batch->row_count && payload.len < NOTIFY_MAX_LENGTH; i++)
+	for (int32 i = 0; i < count && payload.len < NOTIFY_MAX_LENGTH; i++)
 	{
 		if (ids[i] != previous)
 			appendStringInfo(&payload, previous == 0 ? "%d" : ",%d", ids[i]);
@@ -96,7 +96,7 @@ notify(IngestBatch *batch)
 		resetStringInfo(&payload);
 		appendStringInfoString(&payload, batch->discovered ? "sensors:*" : "readings:*");
 	}
-	Async_Notify(NOTIFY_CHANNEL, payload.data);
+	Async_Notify(RIG_NOTIFY_CHANNEL, payload.data);
 }
 
 /* Everything but the dead letters. */
