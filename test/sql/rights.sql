@@ -64,6 +64,22 @@ SELECT sqlstate_of('TABLE rigalpha_api.machines') AS machines, sqlstate_of('SELE
 SET ROLE rigalpha_owner;
 SET ROLE rigalpha_worker;
 RESET SESSION AUTHORIZATION;
+-- Roles that exist are used as they are, unless they hold more than they should.
+SET client_min_messages = warning;
+CREATE FUNCTION install_after(change text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	result text;
+BEGIN
+	EXECUTE change;
+	DROP EXTENSION rigalpha CASCADE;
+	result := sqlstate_of('CREATE EXTENSION rigalpha');
+	RAISE EXCEPTION USING ERRCODE = 'ZZ000', MESSAGE = result;
+EXCEPTION WHEN SQLSTATE 'ZZ000' THEN
+	RETURN SQLERRM;
+END $$;
+SELECT change, install_after(change) FROM unnest('{SELECT,ALTER ROLE rigalpha_worker NOLOGIN,ALTER ROLE rigalpha_viewer CREATEDB,ALTER ROLE rigalpha_owner LOGIN,ALTER ROLE rigalpha_web INHERIT,ALTER ROLE rigalpha_owner BYPASSRLS,ALTER ROLE rigalpha_worker SUPERUSER,ALTER ROLE rigalpha_admin CREATEROLE,ALTER ROLE rigalpha_ingest REPLICATION}'::text[]) AS change;
+DROP FUNCTION install_after;
+RESET client_min_messages;
 -- Objects of the caller do not get in: a temporary table of the same name, functions first in the search path.
 CREATE TEMPORARY TABLE machines (id integer, name text);
 CREATE SCHEMA trap;
