@@ -19,7 +19,7 @@ typedef struct RigMachine
 	int32		id;
 	int32		name;			/* id in RigCatalog.machine_names */
 	int16		width;			/* highest position */
-	TimestampTz newest;			/* a reading after it needs no look for a stored one; a hint, the unique index decides */
+	TimestampTz newest;			/* a hint: a later reading needs no look for a stored one */
 	int32		map_size;
 	int16	   *positions;		/* by id in RigCatalog.sensor_names: position, 0 = not a sensor of this machine,
 								 * or RIG_POSITION_REFUSED */

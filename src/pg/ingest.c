@@ -217,7 +217,8 @@ verdicts_array(const IngestBatch *batch)
 		elements[4 * i + 2] = Int16GetDatum(Min(counts->duplicates, PG_INT16_MAX));
 		elements[4 * i + 3] = Int16GetDatum(Min(counts->rejected, PG_INT16_MAX));
 	}
-	return PointerGetDatum(construct_md_array(elements, NULL, 2, dims, lower_bounds, INT2OID, sizeof(int16), true, TYPALIGN_SHORT));
+	return PointerGetDatum(construct_md_array(elements, NULL, 2, dims, lower_bounds,
+											  INT2OID, sizeof(int16), true, TYPALIGN_SHORT));
 }
 
 Datum

@@ -158,7 +158,8 @@ advance(const Positions *positions, int32 source_id, int64 generation)
 	arguments[0] = Int32GetDatum(source_id);
 	arguments[1] = Int64GetDatum(generation);
 	arguments[2] = int4_array(columns[0], count);
-	arguments[3] = PointerGetDatum(construct_array(offsets, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	arguments[3] = PointerGetDatum(construct_array(offsets, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL,
+												   TYPALIGN_DOUBLE));
 	for (int c = 1; c < lengthof(columns); c++)
 		arguments[3 + c] = int4_array(columns[c], count);
 	SPI_connect();

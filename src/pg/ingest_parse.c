@@ -104,8 +104,8 @@ flag_value(IngestBatch *batch, IngestReading *target, const RigValue *value)
 									"another name of the sensor stands before it with another value");
 	else
 		refusal = rig_ingest_refuse(batch, target->payload, target->index,
-									value->kind == RIG_VALUE_OUT_OF_RANGE ? RIG_REASON_OUT_OF_RANGE : RIG_REASON_NOT_A_NUMBER,
-									"value stored as null");
+									value->kind == RIG_VALUE_OUT_OF_RANGE ? RIG_REASON_OUT_OF_RANGE
+									: RIG_REASON_NOT_A_NUMBER, "value stored as null");
 	refusal->dead_letter = false;
 	refusal->reading_refused = false;
 	refusal->field = pnstrdup(name, length);
@@ -126,7 +126,9 @@ want_unknown(Discovery *discovery, RigCatalog *catalog, const RigMachine *machin
 		int32		length;
 		const char *name;
 
-		if (values[i].kind != RIG_VALUE_NUMBER || (machine != NULL && rig_machine_position(machine, values[i].name) != 0))
+		if (values[i].kind != RIG_VALUE_NUMBER)
+			continue;
+		if (machine != NULL && rig_machine_position(machine, values[i].name) != 0)
 			continue;
 		name = rig_names_text(catalog->sensor_names, values[i].name, &length);
 		want(discovery, reading, name, length);
@@ -219,7 +221,8 @@ take_reading(IngestBatch *batch, int32 payload, int32 index, TimestampTz ts, Rig
 	if (ts < machine->newest)
 		target->content.flags |= RIG_FLAG_LATE;
 	surplus = place_values(batch, target, machine, reading, values);
-	empty = target->content.present == 0 && reading->state == NULL && (target->content.flags & RIG_FLAG_VALUE_REFUSED) == 0;
+	empty = target->content.present == 0 && reading->state == NULL
+		&& (target->content.flags & RIG_FLAG_VALUE_REFUSED) == 0;
 	if (surplus > 0)
 	{
 		/* The known values are kept; a replay with a larger quota merges the others. */
@@ -318,9 +321,10 @@ discover(IngestBatch *batch, Discovery *discovery)
 	Oid			types[4] = {TEXTARRAYOID, TEXTARRAYOID, INT4OID, INT4OID};
 	Datum		arguments[4];
 
-	arguments[0] = PointerGetDatum(construct_array(discovery->machines, discovery->count, TEXTOID, -1, false, TYPALIGN_INT));
-	arguments[1] = PointerGetDatum(construct_md_array(discovery->sensors, discovery->sensor_nulls, 1, dims, lower_bounds,
-													  TEXTOID, -1, false, TYPALIGN_INT));
+	arguments[0] = PointerGetDatum(construct_array(discovery->machines, discovery->count, TEXTOID, -1, false,
+												   TYPALIGN_INT));
+	arguments[1] = PointerGetDatum(construct_md_array(discovery->sensors, discovery->sensor_nulls, 1, dims,
+													  lower_bounds, TEXTOID, -1, false, TYPALIGN_INT));
 	arguments[2] = Int32GetDatum(rig_sensor_quota);
 	arguments[3] = Int32GetDatum(rig_machine_quota);
 	SPI_connect();

@@ -45,7 +45,8 @@ make_rows(IngestBatch *batch)
 	{
 		IngestRow  *row = batch->row_count > 0 ? &batch->rows[batch->row_count - 1] : NULL;
 
-		if (row == NULL || row->readings[0]->machine_id != sorted[i]->machine_id || row->readings[0]->ts != sorted[i]->ts)
+		if (row == NULL || row->readings[0]->machine_id != sorted[i]->machine_id
+			|| row->readings[0]->ts != sorted[i]->ts)
 		{
 			row = &batch->rows[batch->row_count++];
 			row->readings = &sorted[i];
@@ -142,7 +143,8 @@ rig_values_to_array(const IngestValues *content)
 	if (width == 0)
 		array = construct_empty_array(FLOAT8OID);
 	else if (content->present == width)
-		array = construct_array((Datum *) content->values, width, FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+		array = construct_array((Datum *) content->values, width, FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL,
+								TYPALIGN_DOUBLE);
 	else
 	{
 		bool	   *nulls = palloc(width * sizeof(bool));
