@@ -33,6 +33,7 @@ SUITE_SECONDS=${SUITE_SECONDS:-3600}
 PASSED=0
 FAILED=0
 SKIPPED=0
+SUITE_PROCESS=
 
 usage()
 {
@@ -211,7 +212,10 @@ run_suite()
 	say "=== $suite"
 	touch "$log.started"
 	# In a process of its own: set -e has no effect inside a condition.
-	timeout --kill-after=60 "$SUITE_SECONDS" tools/check.sh --run "$suite" >"$log" 2>&1 </dev/null || status=$?
+	timeout --kill-after=60 "$SUITE_SECONDS" tools/check.sh --run "$suite" >"$log" 2>&1 </dev/null &
+	SUITE_PROCESS=$!
+	wait "$SUITE_PROCESS" || status=$?
+	SUITE_PROCESS=
 	read -r passed failed skipped < <(count_results "$log")
 	if [ $status -ne 0 ] && [ "$failed" -eq 0 ]; then
 		failed=1
@@ -259,6 +263,16 @@ choose_login()
 	export PGHOST PGUSER PGPORT PGPASSWORD
 }
 
+# A suite that is interrupted ends its servers, which takes it a moment.
+finish()
+{
+	if [ -n "$SUITE_PROCESS" ]; then
+		kill -TERM "$SUITE_PROCESS" 2>/dev/null || true
+		wait "$SUITE_PROCESS" || true
+	fi
+	cluster_stop "$CLUSTER"
+}
+
 main()
 {
 	local suite
@@ -267,7 +281,7 @@ main()
 	done
 	prepare
 	choose_login
-	trap 'cluster_stop "$CLUSTER"' EXIT
+	trap finish EXIT
 	trap 'exit 130' INT TERM
 	for suite in "$@"; do
 		run_suite "$suite"
