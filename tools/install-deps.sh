@@ -71,16 +71,18 @@ missing_of()
 	done
 }
 
+# Hundreds of lines that matter only when something went wrong.
 apt()
 {
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 "$@"
+	mkdir -p "$BUILD"
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 "$@" >"$BUILD/install-deps.log" 2>&1
 }
 
 # The package lists of a fresh container are empty, and old ones name files that are gone.
 update_lists()
 {
 	say "updating the package lists"
-	apt update >/dev/null
+	apt update || true
 }
 
 # Installing the server makes and starts a cluster 'main'. Nobody asked for that one, so
@@ -96,7 +98,8 @@ install_packages()
 {
 	if ! apt install --no-install-recommends "$@"; then
 		update_lists
-		apt install --no-install-recommends "$@"
+		apt install --no-install-recommends "$@" ||
+			die "the packages could not be installed: $(tail -n 5 "$BUILD/install-deps.log")"
 	fi
 }
 
