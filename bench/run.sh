@@ -4,7 +4,7 @@
 # usage: run.sh [OPTION…] [BENCHMARK…]
 #   --floors      only the quick subset whose floors are part of the tests
 #   --installed   build nothing: measure the modules that are installed
-#   others     as `run.py --help` says
+#   others        as `run.py --help` says
 # The figures land in build/bench/results.json.
 set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -27,6 +27,7 @@ while true; do
 	shift
 done
 
+# Below the ports that the kernel gives to clients.
 free_port()
 {
 	local port=${RIGALPHA_BENCH_PORT:-24600}
@@ -36,7 +37,6 @@ free_port()
 	echo "$port"
 }
 
-# The port lies below those that the kernel gives to clients.
 # Large enough that no checkpoint falls into a run; the durability is that of production.
 bench_settings()
 {

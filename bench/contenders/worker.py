@@ -57,6 +57,7 @@ class Worker:
                           "SELECT sum(messages) >= %s FROM rigalpha.kafka_offsets o JOIN rigalpha.kafka_sources s"
                           " ON s.id = o.source_id WHERE s.name = %s", (wanted, self.source), WAIT_SECONDS)
         self.processor.append((processor_seconds(process) - processor) / self.messages * 1e6)
+        self.wait_for_state("running")  # the state of the last pause must be gone before the next
         self.wal_per_row.append(self.session.value("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), %s)::float8", (wal,)) / self.messages)
         self.pause()
         return self.rate()

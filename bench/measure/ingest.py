@@ -60,6 +60,6 @@ def run(report, stack):
     report.against("worker / COPY BINARY", "readings/s", ours, copy.name, figures[copy.name], floor=0.9, goal=1.2)
     report_python(report, ingest, figures, Jsonb)
     for other in (Lists, Literals):
-        report.against("worker / Python consumer", "readings/s", ours, other.name, figures[other.name])
+        report.against(f"worker / {other.name}", "readings/s", ours, other.name, figures[other.name])
     report_bytes(report, ingest.worker)
     ingest.close()

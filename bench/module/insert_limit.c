@@ -141,6 +141,15 @@ end_writing(Writer *writer)
 	table_close(writer->leaf, NoLock);
 }
 
+/* The first row of the machine from there on; row n is of machine n modulo their number. */
+static int32
+first_of(const Workload *workload, int32 machine, int32 first)
+{
+	int32		shift = (machine - first % workload->machines + workload->machines) % workload->machines;
+
+	return first + shift;
+}
+
 /* Writes the rows first .. first + count - 1, by machine and time, which the index likes best. */
 static void
 write_rows(const Workload *workload, int32 first, int32 count)
@@ -152,8 +161,8 @@ write_rows(const Workload *workload, int32 first, int32 count)
 	begin_writing(&writer, workload->leaf);
 	MemoryContextSwitchTo(writer.estate->es_query_cxt);
 	for (int32 machine = 0; machine < workload->machines; machine++)
-		for (int32 row = first + machine; row < first + count; row += workload->machines)
-			write_row(&writer, 1 + row % workload->machines, workload->first + row / workload->machines * workload->step, received_at,
+		for (int32 row = first_of(workload, machine, first); row < first + count; row += workload->machines)
+			write_row(&writer, 1 + machine, workload->first + row / workload->machines * workload->step, received_at,
 					  workload->arrays[row % ARRAYS]);
 	end_writing(&writer);
 	MemoryContextSwitchTo(context);
