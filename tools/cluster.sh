@@ -2,7 +2,8 @@
 # A cluster listens on the loopback interface only and knows no authentication but SCRAM.
 # shellcheck shell=bash
 
-# Settings of the demo and of every test: see docs/operations.md for the reasons.
+# Settings of the demo and of every test. Each partition and its index is a lock in a query over
+# many days, and each source and job is a worker process: hence the two high limits.
 cluster_settings()
 {
 	cat <<-END
