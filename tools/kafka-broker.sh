@@ -46,7 +46,8 @@ install_kafka()
 	say "fetching Apache Kafka…"
 	rm -rf "$LIBRARY"
 	mkdir -p "$LIBRARY"
-	mvn -B -q -f "$pom" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$LIBRARY"
+	mvn -B -q -f "$pom" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$LIBRARY" \
+		>"$BUILD/kafka/install.log" 2>&1 || die "Maven failed: $(tail -n 5 "$BUILD/kafka/install.log")"
 	touch "$LIBRARY/.complete"
 }
 
