@@ -89,12 +89,32 @@ sub post_readings
 	return;
 }
 
+# Numbers answered 2xx until now.
+sub acked
+{
+	my ($self) = @_;
+	return unless -e $self->{acked};
+	return grep { /^\d+$/ } split /\n/, PostgreSQL::Test::Utils::slurp_file($self->{acked});
+}
+
+sub wait_acked
+{
+	my ($self, $count, $seconds) = @_;
+	my $limit = time() + $seconds;
+	while ((my $answered = () = $self->acked) < $count)
+	{
+		croak "only $answered of $count readings were answered" if time() > $limit;
+		select(undef, undef, undef, 0.002);
+	}
+	return;
+}
+
 # Every number that was answered 2xx until now is in the table, once; returns how many there are.
 sub check
 {
 	my ($self) = @_;
-	my @acked = split /\n/, PostgreSQL::Test::Utils::slurp_file($self->{acked});
-	my $list = join ',', grep { /^\d+$/ } @acked;
+	my @acked = $self->acked;
+	my $list = join ',', @acked;
 	is($self->{stack}->sql(qq{
 SELECT count(*) FROM unnest('{$list}'::integer[]) AS a (number)
 WHERE (SELECT count(*) FROM rigalpha.readings r JOIN rigalpha.machines m ON m.id = r.machine_id

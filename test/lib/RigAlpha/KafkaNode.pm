@@ -59,20 +59,29 @@ sub kcat
 	return $out;
 }
 
-# Messages of a topic from these offsets on: [partition, offset, payload], as the broker has them now.
-sub messages
+# What the broker has now from these offsets on ({PARTITION => OFFSET}), as the text of lines of
+# partition, offset and payload, separated by tabs. All partitions are read at once.
+sub read_lines
 {
-	my ($self, $topic, $partition, $from) = @_;
-	my $out = $self->kcat('-C', '-q', '-e', '-t', $topic, '-p', $partition, '-o', $from,
-		'-X', 'check.crcs=true', '-f', '%p\t%o\t%s\n');
-	return map { [ split /\t/, $_, 3 ] } split /\n/, $out;
+	my ($self, $topic, $from) = @_;
+	my (%text, @readers);
+	foreach my $partition (keys %$from)
+	{
+		$text{$partition} = '';
+		push @readers, IPC::Run::start(
+			[ 'kcat', '-C', '-q', '-e', '-b', $self->brokers, '-t', $topic, '-p', $partition, '-o', $from->{$partition},
+				'-X', 'check.crcs=true', '-X', 'fetch.wait.max.ms=10', '-f', '%p\t%o\t%s\n' ],
+			'<', \undef, '>', \$text{$partition});
+	}
+	$_->finish or croak 'kcat could not read the topic' foreach @readers;
+	return \%text;
 }
 
-sub end_offset
+# {PARTITION => END} of these partitions.
+sub end_offsets
 {
-	my ($self, $topic, $partition) = @_;
-	my ($end) = $self->kcat('-Q', '-t', "$topic:$partition:-1") =~ /offset (\d+)/;
-	return $end;
+	my ($self, $topic, @partitions) = @_;
+	return { $self->kcat('-Q', map { ('-t', "$topic:$_:-1") } @partitions) =~ /\[(\d+)\] offset (\d+)/g };
 }
 
 END

@@ -34,16 +34,12 @@ END
 sub read_topic
 {
 	my ($self) = @_;
+	my $text = $self->{kafka}->read_lines($self->{topic}, $self->{read});
 	open my $out, '>:raw', $self->{file} or croak "$self->{file}: $!";
-	foreach my $partition (sort { $a <=> $b } keys %{ $self->{read} })
+	foreach my $partition (sort { $a <=> $b } keys %$text)
 	{
-		foreach my $message ($self->{kafka}->messages($self->{topic}, $partition, $self->{read}{$partition}))
-		{
-			croak "offset $message->[1] where $self->{read}{$partition} was expected"
-			  if $message->[1] != $self->{read}{$partition};
-			print $out join("\t", @$message), "\n";
-			$self->{read}{$partition}++;
-		}
+		print $out $text->{$partition};
+		$self->{read}{$partition} = 1 + $1 if $text->{$partition} =~ /^\d+\t(\d+)\t[^\n]*\n\z/m;
 	}
 	close $out;
 	# An unlogged table is empty after a crash of the server: the ledger is then read again.
@@ -61,6 +57,8 @@ UPDATE sent SET machine = payload ->> 'machine_id', ts = (payload ->> 'timestamp
 ANALYZE sent;
 END
 	$self->{total} = $self->{stack}->sql('SELECT count(*) FROM sent');
+	is($self->{stack}->sql('SELECT coalesce(sum(n), 0) FROM (SELECT max(pos) + 1 AS n FROM sent GROUP BY part) p'),
+		$self->{total}, 'the ledger has every offset of the topic');
 	return $self->{total};
 }
 
@@ -68,7 +66,8 @@ END
 sub drain
 {
 	my ($self, $limit) = @_;
-	my @ends = map { "($_, " . $self->{kafka}->end_offset($self->{topic}, $_) . ')' } keys %{ $self->{read} };
+	my $end  = $self->{kafka}->end_offsets($self->{topic}, keys %{ $self->{read} });
+	my @ends = map { "($_, $end->{$_})" } keys %$end;
 	return $self->{stack}->wait_for('I7: the worker is back at the end of the topic', <<"END", $limit);
 SELECT bool_and(coalesce(o.next_offset, 0) >= e.next_offset OR e.next_offset = 0)
 FROM (VALUES @{[ join ', ', @ends ]}) AS e (part, next_offset)

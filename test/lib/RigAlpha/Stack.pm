@@ -220,6 +220,24 @@ sub create_source
 	return;
 }
 
+# Kill the server as a power cut would, and start it again. The start is repeated until the
+# processes of the dead server have noticed; the node's own start would give up.
+sub kill_server
+{
+	my ($self) = @_;
+	my $node  = $self->{node};
+	my $limit = time() + 60;
+	$node->kill9;
+	until (IPC::Run::run([ 'pg_ctl', '-w', '-D', $node->data_dir, '-l', $node->logfile, '-o', '--cluster-name=' . $node->name, 'start' ],
+			'<', \undef, '>', '/dev/null', '2>', '/dev/null'))
+	{
+		croak 'the server does not start again' if time() > $limit;
+		select(undef, undef, undef, 0.05);
+	}
+	$node->_update_pid(1);
+	return;
+}
+
 # A file name for one use, in a folder that goes with the test.
 sub scratch_file
 {
