@@ -16,6 +16,13 @@ explain()
 	esac
 }
 
+# The rules ask git which files belong to the project.
+if ! reason=$(git ls-files --error-unmatch run.sh 2>&1); then
+	echo "1..0 # SKIP git does not know this tree: $(echo "$reason" | head -n 1)"
+	[ "${CI:-}" != true ]
+	exit
+fi
+
 echo "1..${#rules[@]}"
 for rule in "${rules[@]}"; do
 	number=$((number + 1))
