@@ -65,10 +65,25 @@ list_partitions(const IngestBatch *batch)
 	return positions;
 }
 
+/* Runs a statement whose plan is kept for the life of the backend. */
+static void
+execute_kept(SPIPlanPtr *plan, const char *statement, int argument_count, Oid *types, Datum *arguments)
+{
+	if (*plan == NULL)
+	{
+		*plan = SPI_prepare(statement, argument_count, types);
+		if (*plan == NULL || SPI_keepplan(*plan) != 0)
+			elog(ERROR, "could not prepare: %s", statement);
+	}
+	if (SPI_execute_plan(*plan, arguments, NULL, false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "failed: %s", statement);
+}
+
 /* Locks the positions and reads them; raises an error when the generation is stale. */
 static void
 fence(IngestBatch *batch, Positions *positions, int32 source_id, int64 generation)
 {
+	static SPIPlanPtr plan = NULL;
 	Oid			types[3] = {INT4OID, INT8OID, INT4ARRAYOID};
 	Datum		arguments[3];
 	int32	   *partitions = palloc(Max(positions->count, 1) * sizeof(int32));
@@ -80,9 +95,8 @@ fence(IngestBatch *batch, Positions *positions, int32 source_id, int64 generatio
 	arguments[1] = Int64GetDatum(generation);
 	arguments[2] = int4_array(partitions, positions->count);
 	SPI_connect();
-	if (SPI_execute_with_args("SELECT source_name, \"partition\", next_offset FROM rigalpha.worker_fence($1, $2, $3)",
-							  3, types, arguments, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "worker_fence failed");
+	execute_kept(&plan, "SELECT source_name, \"partition\", next_offset FROM rigalpha.worker_fence($1, $2, $3)",
+				 3, types, arguments);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		HeapTuple	tuple = SPI_tuptable->vals[i];
@@ -134,6 +148,7 @@ count_messages(const IngestBatch *batch, Positions *positions)
 static void
 advance(const Positions *positions, int32 source_id, int64 generation)
 {
+	static SPIPlanPtr plan = NULL;
 	Oid			types[9] = {INT4OID, INT8OID, INT4ARRAYOID, INT8ARRAYOID, INT4ARRAYOID, INT4ARRAYOID, INT4ARRAYOID,
 	INT4ARRAYOID, INT4ARRAYOID};
 	Datum		arguments[9];
@@ -163,9 +178,7 @@ advance(const Positions *positions, int32 source_id, int64 generation)
 	for (int c = 1; c < lengthof(columns); c++)
 		arguments[3 + c] = int4_array(columns[c], count);
 	SPI_connect();
-	if (SPI_execute_with_args("SELECT rigalpha.worker_advance($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-							  9, types, arguments, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "worker_advance failed");
+	execute_kept(&plan, "SELECT rigalpha.worker_advance($1, $2, $3, $4, $5, $6, $7, $8, $9)", 9, types, arguments);
 	SPI_finish();
 }
 

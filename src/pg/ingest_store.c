@@ -132,6 +132,23 @@ rig_ingest_combine(IngestRow *row, const IngestValues *stored)
 	}
 }
 
+/* An array without nulls: header and values, which is what construct_array() makes value by value. */
+static ArrayType *
+dense_array(const float8 *values, int width)
+{
+	Size		size = ARR_OVERHEAD_NONULLS(1) + width * sizeof(float8);
+	ArrayType  *array = palloc(size);
+
+	memset(array, 0, ARR_OVERHEAD_NONULLS(1));
+	SET_VARSIZE(array, size);
+	array->ndim = 1;
+	array->elemtype = FLOAT8OID;
+	ARR_DIMS(array)[0] = width;
+	ARR_LBOUND(array)[0] = 1;
+	memcpy(ARR_DATA_PTR(array), values, width * sizeof(float8));
+	return array;
+}
+
 Datum
 rig_values_to_array(const IngestValues *content)
 {
@@ -143,8 +160,7 @@ rig_values_to_array(const IngestValues *content)
 	if (width == 0)
 		array = construct_empty_array(FLOAT8OID);
 	else if (content->present == width)
-		array = construct_array((Datum *) content->values, width, FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL,
-								TYPALIGN_DOUBLE);
+		array = dense_array(content->values, width);
 	else
 	{
 		bool	   *nulls = palloc(width * sizeof(bool));

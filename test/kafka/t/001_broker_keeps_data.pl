@@ -5,16 +5,18 @@ use warnings;
 use Cwd qw(abs_path);
 use File::Basename qw(dirname);
 use IPC::Run qw(run);
-use PostgreSQL::Test::Cluster;
+use FindBin;
+use lib "$FindBin::RealBin/../../lib";
 use PostgreSQL::Test::Utils;
+use RigAlpha::Stack;
 use Test::More;
 
 my $root = abs_path(dirname(__FILE__) . '/../../..');
-my $port = PostgreSQL::Test::Cluster::get_free_port();
+my $port = RigAlpha::Stack::free_port();
 
 $ENV{KAFKA_DIR} = "$PostgreSQL::Test::Utils::tmp_check/kafka_broker";
 $ENV{RIGALPHA_KAFKA_PORT} = $port;
-$ENV{KAFKA_CONTROLLER_PORT} = PostgreSQL::Test::Cluster::get_free_port();
+$ENV{KAFKA_CONTROLLER_PORT} = RigAlpha::Stack::free_port();
 
 sub broker
 {

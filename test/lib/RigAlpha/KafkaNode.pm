@@ -13,8 +13,8 @@ use Cwd qw(abs_path);
 use File::Basename qw(dirname);
 use File::Path qw(remove_tree);
 use IPC::Run;
-use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use RigAlpha::Stack;
 use Test::More;
 
 my $ROOT = abs_path(dirname(__FILE__) . '/../../..');
@@ -25,8 +25,8 @@ sub new
 	my ($class, $name) = @_;
 	my $self = bless {
 		folder          => "$PostgreSQL::Test::Utils::tmp_check/kafka_$name",
-		port            => PostgreSQL::Test::Cluster::get_free_port(),
-		controller_port => PostgreSQL::Test::Cluster::get_free_port(),
+		port            => RigAlpha::Stack::free_port(),
+		controller_port => RigAlpha::Stack::free_port(),
 	}, $class;
 	push @nodes, $self;
 	remove_tree($self->{folder});
@@ -45,9 +45,17 @@ sub run
 	local $ENV{RIGALPHA_KAFKA_PORT}   = $self->{port};
 	local $ENV{KAFKA_CONTROLLER_PORT} = $self->{controller_port};
 	IPC::Run::run([ "$ROOT/tools/kafka-broker.sh", @arguments ], '<', \undef, '>', \$out, '2>', \$err)
-	  or croak "kafka-broker.sh @arguments: $err";
+	  or fail_loudly("kafka-broker.sh @arguments: $err");
 	chomp $out;
 	return $out;
+}
+
+# What is thrown inside a subtest would be lost.
+sub fail_loudly
+{
+	my ($message) = @_;
+	diag($message);
+	croak $message;
 }
 
 sub kcat
