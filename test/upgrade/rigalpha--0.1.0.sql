@@ -1,0 +1,1518 @@
+\echo Use "CREATE EXTENSION rigalpha" to load this file. \quit
+
+-- Roles belong to the cluster, not to the extension: they are made when missing, survive
+-- DROP EXTENSION, and are refused when they hold more than the design gives them.
+DO $roles$
+DECLARE
+	wanted record;
+	found record;
+BEGIN
+	FOR wanted IN
+		SELECT * FROM (VALUES
+			('rigalpha_owner', false, true),
+			('rigalpha_admin', false, true),
+			('rigalpha_operator', false, true),
+			('rigalpha_viewer', false, true),
+			('rigalpha_ingest', false, true),
+			('rigalpha_web', true, false),
+			('rigalpha_worker', true, true)
+		) AS r (name, may_login, inherits)
+	LOOP
+		BEGIN
+			EXECUTE pg_catalog.format('CREATE ROLE %I %s %s', wanted.name,
+				CASE WHEN wanted.may_login THEN 'LOGIN' ELSE 'NOLOGIN' END,
+				CASE WHEN wanted.inherits THEN 'INHERIT' ELSE 'NOINHERIT' END);
+		EXCEPTION WHEN duplicate_object OR unique_violation THEN
+			SELECT * INTO found FROM pg_catalog.pg_roles WHERE rolname = wanted.name;
+			IF found.rolsuper OR found.rolcreaterole OR found.rolcreatedb OR found.rolreplication
+				OR found.rolbypassrls OR (found.rolcanlogin AND NOT wanted.may_login)
+				OR (found.rolinherit AND NOT wanted.inherits) THEN
+				RAISE EXCEPTION 'role "%" exists with more rights than rigalpha expects', wanted.name
+					USING ERRCODE = 'RA006',
+						HINT = 'Take away SUPERUSER, CREATEROLE, CREATEDB, REPLICATION, BYPASSRLS, and LOGIN or INHERIT where the role should not have them, or rename the role.';
+			END IF;
+		END;
+	END LOOP;
+END
+$roles$;
+
+GRANT rigalpha_viewer TO rigalpha_operator;
+GRANT rigalpha_operator TO rigalpha_admin;
+GRANT rigalpha_viewer, rigalpha_ingest TO rigalpha_web;
+
+COMMENT ON SCHEMA rigalpha IS 'Industrial monitoring: tables and functions';
+GRANT CREATE, USAGE ON SCHEMA rigalpha TO rigalpha_owner;
+GRANT USAGE ON SCHEMA rigalpha TO rigalpha_viewer, rigalpha_ingest, rigalpha_worker;
+
+CREATE SCHEMA rigalpha_api AUTHORIZATION rigalpha_owner;
+COMMENT ON SCHEMA rigalpha_api IS 'Views and functions for the HTTP sidecar and for reporting tools';
+GRANT USAGE ON SCHEMA rigalpha_api TO rigalpha_viewer, rigalpha_ingest;
+-- Which cluster and database this data belongs to. A restored or copied database differs from
+-- its node row, and everything that writes by itself stays still until an admin adopts it.
+CREATE TABLE rigalpha.node (
+	singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+	system_identifier bigint NOT NULL,
+	database_oid oid NOT NULL,
+	epoch integer NOT NULL DEFAULT 1 CHECK (epoch > 0),
+	created_at timestamptz NOT NULL DEFAULT now(),
+	adopted_at timestamptz
+);
+COMMENT ON TABLE rigalpha.node IS 'The cluster and database that this data belongs to; one row, written by setup()';
+COMMENT ON COLUMN rigalpha.node.singleton IS 'Always true: the table holds one row';
+COMMENT ON COLUMN rigalpha.node.system_identifier IS 'System identifier of the cluster';
+COMMENT ON COLUMN rigalpha.node.database_oid IS 'OID of the database';
+COMMENT ON COLUMN rigalpha.node.epoch IS 'Counts the adoptions after a restore, copy or upgrade, from 1';
+COMMENT ON COLUMN rigalpha.node.created_at IS 'When setup() ran first';
+COMMENT ON COLUMN rigalpha.node.adopted_at IS 'When adopt() ran last';
+SELECT pg_catalog.pg_extension_config_dump('rigalpha.node', '');
+
+CREATE FUNCTION rigalpha.system_identifier() RETURNS bigint
+	LANGUAGE c STABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'rig_system_identifier';
+COMMENT ON FUNCTION rigalpha.system_identifier() IS 'System identifier of the running cluster';
+
+CREATE FUNCTION rigalpha.database_oid() RETURNS oid
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	AS $$ SELECT oid FROM pg_database WHERE datname = current_database() $$;
+COMMENT ON FUNCTION rigalpha.database_oid() IS 'OID of the current database';
+
+CREATE FUNCTION rigalpha.node_is_current() RETURNS boolean
+	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT EXISTS (SELECT FROM rigalpha.node
+		WHERE system_identifier = rigalpha.system_identifier() AND database_oid = rigalpha.database_oid())
+	$$;
+COMMENT ON FUNCTION rigalpha.node_is_current() IS 'True when setup() or adopt() ran in this very cluster and database';
+
+-- Statement trigger of every table that backends cache: other backends learn of the change
+-- when it commits, this one at its next command, and an abort takes it back.
+CREATE FUNCTION rigalpha.invalidate_cache() RETURNS trigger
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'rig_invalidate_cache';
+COMMENT ON FUNCTION rigalpha.invalidate_cache() IS 'Trigger: makes every backend reload what it cached of this table, and tells listeners of edits';
+
+CREATE TRIGGER node_cache AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON rigalpha.node
+	FOR EACH STATEMENT EXECUTE FUNCTION rigalpha.invalidate_cache();
+ALTER TABLE rigalpha.node ENABLE ALWAYS TRIGGER node_cache;
+COMMENT ON TRIGGER node_cache ON rigalpha.node IS 'Makes every backend check the node again';
+CREATE TABLE rigalpha.machines (
+	id integer GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+	name text NOT NULL UNIQUE CHECK (octet_length(name) BETWEEN 1 AND 63),
+	label text NOT NULL DEFAULT '' CHECK (octet_length(label) <= 200),
+	sensor_quota integer CHECK (sensor_quota BETWEEN 1 AND 1600),
+	created_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE rigalpha.machines IS 'Machines that send readings; a machine appears with its first reading';
+COMMENT ON COLUMN rigalpha.machines.id IS 'Key used in readings';
+COMMENT ON COLUMN rigalpha.machines.name IS 'Name that messages carry as machine_id';
+COMMENT ON COLUMN rigalpha.machines.label IS 'Text for people; empty = the name is shown';
+COMMENT ON COLUMN rigalpha.machines.sensor_quota IS 'Most sensors that discovery may give this machine; null = setting rigalpha.sensor_quota';
+COMMENT ON COLUMN rigalpha.machines.created_at IS 'When the machine was first seen';
+SELECT pg_catalog.pg_extension_config_dump('rigalpha.machines', '');
+SELECT pg_catalog.pg_extension_config_dump('rigalpha.machines_id_seq', '');
+
+CREATE TABLE rigalpha.sensors (
+	id integer GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+	name text NOT NULL UNIQUE CHECK (octet_length(name) BETWEEN 1 AND 63),
+	label text NOT NULL DEFAULT '' CHECK (octet_length(label) <= 200),
+	unit text NOT NULL DEFAULT '' CHECK (octet_length(unit) <= 63),
+	category text NOT NULL DEFAULT 'other' CHECK (octet_length(category) BETWEEN 1 AND 63),
+	normal_min float8,
+	normal_max float8,
+	origin text NOT NULL DEFAULT 'custom' CHECK (origin IN ('builtin', 'discovered', 'custom')),
+	created_at timestamptz NOT NULL DEFAULT now(),
+	CHECK (normal_min <= normal_max)
+);
+COMMENT ON TABLE rigalpha.sensors IS 'Dictionary of sensors, shared by all machines';
+COMMENT ON COLUMN rigalpha.sensors.id IS 'Key';
+COMMENT ON COLUMN rigalpha.sensors.name IS 'Name that messages carry';
+COMMENT ON COLUMN rigalpha.sensors.label IS 'Text for people; empty = the name is shown';
+COMMENT ON COLUMN rigalpha.sensors.unit IS 'Unit of the stored values; empty = unknown';
+COMMENT ON COLUMN rigalpha.sensors.category IS 'environmental, mechanical, thermal, electrical, fluid, or any other group';
+COMMENT ON COLUMN rigalpha.sensors.normal_min IS 'Low end of the normal range; null = unknown';
+COMMENT ON COLUMN rigalpha.sensors.normal_max IS 'High end of the normal range; null = unknown';
+COMMENT ON COLUMN rigalpha.sensors.origin IS 'builtin (written by setup), discovered (seen in a message) or custom (made by an admin)';
+COMMENT ON COLUMN rigalpha.sensors.created_at IS 'When the sensor was made or first seen';
+SELECT pg_catalog.pg_extension_config_dump('rigalpha.sensors', '');
+SELECT pg_catalog.pg_extension_config_dump('rigalpha.sensors_id_seq', '');
+
+CREATE TABLE rigalpha.sensor_aliases (
+	alias text NOT NULL CHECK (octet_length(alias) BETWEEN 1 AND 63),
+	machine_id integer REFERENCES rigalpha.machines ON DELETE CASCADE,
+	sensor_id integer NOT NULL REFERENCES rigalpha.sensors ON DELETE CASCADE
+);
+CREATE UNIQUE INDEX sensor_aliases_machine_alias ON rigalpha.sensor_aliases ((coalesce(machine_id, 0)), alias);
+COMMENT ON TABLE rigalpha.sensor_aliases IS 'Other names of a sensor; readings under an alias are stored as the sensor';
+COMMENT ON COLUMN rigalpha.sensor_aliases.alias IS 'Name as it stands in messages';
+COMMENT ON COLUMN rigalpha.sensor_aliases.machine_id IS 'Machine that uses the alias; null = all machines';
+COMMENT ON COLUMN rigalpha.sensor_aliases.sensor_id IS 'Sensor that is meant';
+COMMENT ON INDEX rigalpha.sensor_aliases_machine_alias IS 'One meaning of an alias per machine';
+SELECT pg_catalog.pg_extension_config_dump('rigalpha.sensor_aliases', '');
+
+CREATE TABLE rigalpha.machine_sensors (
+	machine_id integer NOT NULL REFERENCES rigalpha.machines ON DELETE CASCADE,
+	sensor_id integer NOT NULL REFERENCES rigalpha.sensors,
+	position smallint NOT NULL CHECK (position BETWEEN 1 AND 1600),
+	display_order integer,
+	first_seen timestamptz NOT NULL DEFAULT now(),
+	PRIMARY KEY (machine_id, sensor_id),
+	UNIQUE (machine_id, position)
+);
+COMMENT ON TABLE rigalpha.machine_sensors IS 'Sensors of each machine and where their values stand in its arrays';
+COMMENT ON COLUMN rigalpha.machine_sensors.machine_id IS 'Machine';
+COMMENT ON COLUMN rigalpha.machine_sensors.sensor_id IS 'Sensor';
+COMMENT ON COLUMN rigalpha.machine_sensors.position IS 'Subscript in readings.sensor_values of this machine; never changes, never used again';
+COMMENT ON COLUMN rigalpha.machine_sensors.display_order IS 'Order in the dashboard; null = by position';
+COMMENT ON COLUMN rigalpha.machine_sensors.first_seen IS 'When the machine first sent the sensor';
+SELECT pg_catalog.pg_extension_config_dump('rigalpha.machine_sensors', '');
+
+-- The positions define what the stored arrays mean, so they may not be changed or given again.
+CREATE FUNCTION rigalpha.keep_position() RETURNS trigger
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	RAISE EXCEPTION 'the position of a sensor cannot be changed or removed'
+		USING ERRCODE = 'object_in_use',
+			DETAIL = 'The stored readings of the machine use it.',
+			HINT = 'Change display_order, or add an alias.';
+END
+$$;
+COMMENT ON FUNCTION rigalpha.keep_position() IS 'Trigger: refuses to change or free a position that stored arrays use';
+CREATE TRIGGER keep_position BEFORE UPDATE OF machine_id, sensor_id, position ON rigalpha.machine_sensors
+	FOR EACH ROW EXECUTE FUNCTION rigalpha.keep_position();
+COMMENT ON TRIGGER keep_position ON rigalpha.machine_sensors IS 'Refuses to change a position that stored arrays use';
+CREATE TRIGGER keep_position_delete BEFORE DELETE ON rigalpha.machine_sensors
+	FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION rigalpha.keep_position();
+COMMENT ON TRIGGER keep_position_delete ON rigalpha.machine_sensors IS 'Refuses to free a position, unless the machine itself is deleted';
+
+CREATE FUNCTION rigalpha.builtin_sensors()
+	RETURNS TABLE (ordinal integer, name text, label text, unit text, category text, normal_min float8, normal_max float8)
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+	VALUES
+		(1, 'ambient_temp', 'Air temperature', 'degF', 'environmental', 20, 80),
+		(2, 'ambient_humidity', 'Relative humidity', '%', 'environmental', 10, 90),
+		(3, 'barometric_pressure', 'Barometric pressure', 'inHg', 'environmental', 28.5, 30.8),
+		(4, 'wind_speed', 'Wind speed, 1 min', 'mph', 'environmental', 0, 35),
+		(5, 'wind_gust', 'Wind gust, 5 s', 'mph', 'environmental', 0, 50),
+		(6, 'wind_direction', 'Wind direction', 'deg', 'environmental', 0, 360),
+		(7, 'h2s_floor', 'Hydrogen sulfide, rig floor', 'ppm', 'environmental', 0, 5),
+		(8, 'ch4_lel_shaker', 'Combustible gas, shaker', '%LEL', 'environmental', 0, 10),
+		(9, 'co_level', 'Carbon monoxide', 'ppm', 'environmental', 0, 25),
+		(10, 'o2_cellar', 'Oxygen, cellar', '%', 'environmental', 19.5, 23.5),
+		(11, 'noise_floor', 'Noise, rig floor', 'dBA', 'environmental', 60, 90),
+		(12, 'cabin_temp', 'Driller cabin temperature', 'degF', 'environmental', 62, 80),
+		(13, 'hookload', 'Hookload (avg)', 'klb', 'mechanical', 120, 380),
+		(14, 'wob', 'Weight on bit (surface)', 'klb', 'mechanical', 5, 45),
+		(15, 'rop', 'Rate of penetration', 'ft/h', 'mechanical', 20, 250),
+		(16, 'rpm', 'Rotary speed', 'rpm', 'mechanical', 60, 180),
+		(17, 'torque', 'Rotary torque', 'kft.lb', 'mechanical', 4, 22),
+		(18, 'block_position', 'Block position', 'ft', 'mechanical', 2, 105),
+		(19, 'bit_depth', 'Bit depth, measured', 'ft', 'mechanical', 0, 20000),
+		(20, 'block_speed', 'Travelling block speed', 'ft/min', 'mechanical', -200, 200),
+		(21, 'vibration', 'Top drive vibration, rms', 'in/s', 'mechanical', 0.02, 0.28),
+		(22, 'vib_mud_pump', 'Mud pump 1 vibration, rms', 'in/s', 'mechanical', 0.02, 0.35),
+		(23, 'drawworks_speed', 'Drawworks drum speed', 'rpm', 'mechanical', 0, 220),
+		(24, 'brake_wear', 'Brake pad wear', '%', 'mechanical', 0, 70),
+		(25, 'temperature', 'Top drive gearbox oil', 'degF', 'thermal', 60, 185),
+		(26, 'mud_temp_in', 'Mud temperature in', 'degF', 'thermal', 60, 130),
+		(27, 'mud_temp_out', 'Mud temperature out', 'degF', 'thermal', 80, 160),
+		(28, 'td_motor_temp', 'Top drive motor winding', 'degF', 'thermal', 90, 260),
+		(29, 'dw_motor_temp', 'Drawworks motor winding', 'degF', 'thermal', 90, 260),
+		(30, 'mp1_bearing_temp', 'Mud pump 1 pinion bearing', 'degF', 'thermal', 90, 180),
+		(31, 'mp2_bearing_temp', 'Mud pump 2 pinion bearing', 'degF', 'thermal', 90, 180),
+		(32, 'brake_temp', 'Drawworks brake disc', 'degF', 'thermal', 60, 400),
+		(33, 'hyd_oil_temp', 'Hydraulic oil', 'degF', 'thermal', 70, 150),
+		(34, 'engine_coolant_temp', 'Engine 1 coolant', 'degF', 'thermal', 160, 205),
+		(35, 'engine_exhaust_temp', 'Engine 1 exhaust', 'degF', 'thermal', 500, 1100),
+		(36, 'vfd_cabinet_temp', 'VFD house temperature', 'degF', 'thermal', 60, 95),
+		(37, 'td_motor_current', 'Top drive motor current', 'A', 'electrical', 150, 900),
+		(38, 'dw_motor_current', 'Drawworks motor current', 'A', 'electrical', 0, 1200),
+		(39, 'mp1_motor_current', 'Mud pump 1 motor current', 'A', 'electrical', 200, 850),
+		(40, 'mp2_motor_current', 'Mud pump 2 motor current', 'A', 'electrical', 200, 850),
+		(41, 'bus_voltage', 'Main AC bus voltage', 'V', 'electrical', 570, 630),
+		(42, 'bus_frequency', 'Bus frequency', 'Hz', 'electrical', 59.5, 60.5),
+		(43, 'dc_link_voltage', 'VFD DC link voltage', 'V', 'electrical', 760, 860),
+		(44, 'gen_power', 'Generator total power', 'kW', 'electrical', 400, 3200),
+		(45, 'power_factor', 'Power factor', '1', 'electrical', 0.75, 1.0),
+		(46, 'phase_imbalance', 'Phase current imbalance', '%', 'electrical', 0, 5),
+		(47, 'ground_fault', 'Ground fault current', 'mA', 'electrical', 0, 300),
+		(48, 'ups_charge', 'Control UPS charge', '%', 'electrical', 80, 100),
+		(49, 'spp', 'Standpipe pressure', 'psi', 'fluid', 1800, 4200),
+		(50, 'choke_pressure', 'Casing (choke) pressure', 'psi', 'fluid', 0, 150),
+		(51, 'flow_in', 'Mud flow in', 'gal/min', 'fluid', 400, 950),
+		(52, 'flow_out_pct', 'Mud flow out paddle', '%', 'fluid', 20, 60),
+		(53, 'spm1', 'Pump 1 stroke rate', 'spm', 'fluid', 50, 120),
+		(54, 'spm2', 'Pump 2 stroke rate', 'spm', 'fluid', 50, 120),
+		(55, 'pit_volume', 'Active pit volume', 'bbl', 'fluid', 300, 900),
+		(56, 'pit_gain', 'Pit gain/loss (kick or loss)', 'bbl', 'fluid', -8, 8),
+		(57, 'mud_weight_in', 'Mud density in', 'lb/gal', 'fluid', 8.6, 13.5),
+		(58, 'mud_weight_out', 'Mud density out', 'lb/gal', 'fluid', 8.5, 13.5),
+		(59, 'gas_total', 'Total gas (avg)', '%', 'fluid', 0, 10),
+		(60, 'hydraulic_pressure', 'HPU pressure', 'psi', 'fluid', 2200, 3000)
+	$$;
+COMMENT ON FUNCTION rigalpha.builtin_sensors() IS 'The 60 sensors of a drilling rig that setup() enters, with unit and normal range';
+
+DO $$
+DECLARE
+	table_name text;
+BEGIN
+	FOREACH table_name IN ARRAY ARRAY['machines', 'sensors', 'sensor_aliases', 'machine_sensors'] LOOP
+		EXECUTE pg_catalog.format('CREATE TRIGGER %I AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON rigalpha.%I
+			FOR EACH STATEMENT EXECUTE FUNCTION rigalpha.invalidate_cache()', table_name || '_cache', table_name);
+		EXECUTE pg_catalog.format('ALTER TABLE rigalpha.%I ENABLE ALWAYS TRIGGER %I', table_name, table_name || '_cache');
+		EXECUTE pg_catalog.format('COMMENT ON TRIGGER %I ON rigalpha.%I IS ''Makes every backend reload what it cached of this table''',
+			table_name || '_cache', table_name);
+	END LOOP;
+END
+$$;
+-- Narrow columns stand before the array, so that a scan for times or risks need not walk it.
+-- The parent has no primary key (a dump with partitions could not be restored); every leaf
+-- gets its unique index from ensure_partitions().
+CREATE TABLE rigalpha.readings (
+	machine_id integer NOT NULL,
+	model_version integer,
+	ts timestamptz NOT NULL,
+	received_at timestamptz NOT NULL,
+	state smallint NOT NULL,
+	flags smallint NOT NULL,
+	risk real,
+	score_z real,
+	score_pca real,
+	score_forest real,
+	score_lstm real,
+	sensor_values float8[] NOT NULL
+) PARTITION BY RANGE (ts);
+ALTER TABLE rigalpha.readings ALTER COLUMN sensor_values SET STORAGE EXTERNAL;
+COMMENT ON TABLE rigalpha.readings IS 'One row per machine and instant; a partition per UTC day. Written by ingest() only';
+COMMENT ON COLUMN rigalpha.readings.machine_id IS 'Machine; not a foreign key, to keep ingest fast';
+COMMENT ON COLUMN rigalpha.readings.model_version IS 'Version of the model behind the scores; null = not scored';
+COMMENT ON COLUMN rigalpha.readings.ts IS 'Time of the reading by the device clock';
+COMMENT ON COLUMN rigalpha.readings.received_at IS 'Time of storing by the server clock';
+COMMENT ON COLUMN rigalpha.readings.state IS 'What the machine was doing; see state_name()';
+COMMENT ON COLUMN rigalpha.readings.flags IS 'Bits; see flag_names()';
+COMMENT ON COLUMN rigalpha.readings.risk IS 'Hybrid anomaly risk 0..1; null = not scored';
+COMMENT ON COLUMN rigalpha.readings.score_z IS 'Largest robust z of a sensor; null = not scored';
+COMMENT ON COLUMN rigalpha.readings.score_pca IS 'PCA score of the window; null = not scored';
+COMMENT ON COLUMN rigalpha.readings.score_forest IS 'Isolation forest score; null = not scored';
+COMMENT ON COLUMN rigalpha.readings.score_lstm IS 'LSTM autoencoder score; null = not scored';
+COMMENT ON COLUMN rigalpha.readings.sensor_values IS 'Values by machine_sensors.position; null or beyond the end = absent';
+
+CREATE TABLE rigalpha.machine_state (
+	machine_id integer PRIMARY KEY REFERENCES rigalpha.machines ON DELETE CASCADE,
+	ts timestamptz,
+	received_at timestamptz,
+	state smallint NOT NULL DEFAULT 0,
+	state_ts timestamptz,
+	flags smallint NOT NULL DEFAULT 0,
+	readings bigint NOT NULL DEFAULT 0,
+	sensor_values float8[] NOT NULL DEFAULT '{}',
+	sensor_times timestamptz[] NOT NULL DEFAULT '{}'
+) WITH (fillfactor = 50);
+ALTER TABLE rigalpha.machine_state ALTER COLUMN sensor_values SET STORAGE EXTERNAL;
+ALTER TABLE rigalpha.machine_state ALTER COLUMN sensor_times SET STORAGE EXTERNAL;
+COMMENT ON TABLE rigalpha.machine_state IS 'Latest state of each machine by device time; late data never moves it back';
+COMMENT ON COLUMN rigalpha.machine_state.machine_id IS 'Machine';
+COMMENT ON COLUMN rigalpha.machine_state.ts IS 'Newest device time; null = nothing stored yet';
+COMMENT ON COLUMN rigalpha.machine_state.received_at IS 'When the newest reading was stored';
+COMMENT ON COLUMN rigalpha.machine_state.state IS 'Newest state word; see state_name()';
+COMMENT ON COLUMN rigalpha.machine_state.state_ts IS 'Device time of that state word; null = none was sent yet';
+COMMENT ON COLUMN rigalpha.machine_state.flags IS 'Flags of the newest reading';
+COMMENT ON COLUMN rigalpha.machine_state.readings IS 'Readings stored since the machine appeared';
+COMMENT ON COLUMN rigalpha.machine_state.sensor_values IS 'Newest value of each position';
+COMMENT ON COLUMN rigalpha.machine_state.sensor_times IS 'Device time of each of them';
+SELECT pg_catalog.pg_extension_config_dump('rigalpha.machine_state', '');
+
+CREATE FUNCTION rigalpha.state_name(code smallint) RETURNS text
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'rig_state_name';
+COMMENT ON FUNCTION rigalpha.state_name(smallint) IS 'State word of a code';
+
+CREATE FUNCTION rigalpha.state_codes() RETURNS TABLE (code smallint, name text)
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT c::smallint, rigalpha.state_name(c::smallint) FROM generate_series(0, 99) AS c
+	WHERE c = 0 OR rigalpha.state_name(c::smallint) <> 'unknown'
+	$$;
+COMMENT ON FUNCTION rigalpha.state_codes() IS 'State words and their codes; 2 to 9 are the WITS activity codes (item 0107)';
+
+CREATE FUNCTION rigalpha.flag_names(flags smallint) RETURNS text[]
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	AS $$ SELECT array_remove(ARRAY[
+		CASE WHEN flags & 1 <> 0 THEN 'value refused' END,
+		CASE WHEN flags & 2 <> 0 THEN 'late' END,
+		CASE WHEN flags & 4 <> 0 THEN 'merged' END,
+		CASE WHEN flags & 8 <> 0 THEN 'no device time' END,
+		CASE WHEN flags & 16 <> 0 THEN 'state word unknown' END,
+		CASE WHEN flags & 32 <> 0 THEN 'over sensor quota' END], NULL) $$;
+COMMENT ON FUNCTION rigalpha.flag_names(smallint) IS 'Words for the bits of readings.flags';
+
+-- CREATE TABLE LIKE and ATTACH, because PARTITION OF takes an exclusive lock on the parent and
+-- two ingests that each need a new day would deadlock.
+CREATE FUNCTION rigalpha.ensure_partitions(days date[]) RETURNS integer
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	SET client_min_messages = warning
+	AS $$
+DECLARE
+	day date;
+	leaf text;
+	made integer := 0;
+BEGIN
+	PERFORM pg_advisory_xact_lock(hashtextextended('rigalpha partitions', 0));
+	FOR day IN SELECT DISTINCT d FROM unnest(days) AS d WHERE d IS NOT NULL ORDER BY d LOOP
+		leaf := 'readings_' || to_char(day::timestamp, 'YYYYMMDD');
+		-- The query sees what was committed while this waited for the lock; to_regclass sees it in
+		-- a transaction with an older snapshot, too.
+		CONTINUE WHEN EXISTS (SELECT FROM pg_class WHERE relnamespace = 'rigalpha'::regnamespace AND relname = leaf)
+			OR to_regclass('rigalpha.' || leaf) IS NOT NULL;
+		EXECUTE format('CREATE TABLE rigalpha.%I (LIKE rigalpha.readings INCLUDING DEFAULTS INCLUDING STORAGE)', leaf);
+		EXECUTE format('CREATE UNIQUE INDEX %I ON rigalpha.%I (machine_id, ts)', leaf || '_key', leaf);
+		EXECUTE format('ALTER TABLE rigalpha.readings ATTACH PARTITION rigalpha.%I FOR VALUES FROM (%L) TO (%L)',
+			leaf, day::text || ' 00:00:00+00', (day + 1)::text || ' 00:00:00+00');
+		made := made + 1;
+	END LOOP;
+	RETURN made;
+END
+$$;
+COMMENT ON FUNCTION rigalpha.ensure_partitions(date[]) IS 'Makes the missing partitions of readings for these UTC days; returns how many were made';
+
+CREATE VIEW rigalpha.reading_values AS
+	SELECT m.name AS machine, s.name AS sensor, r.ts, r.sensor_values[ms.position] AS value
+	FROM rigalpha.readings r
+	JOIN rigalpha.machines m ON m.id = r.machine_id
+	JOIN rigalpha.machine_sensors ms ON ms.machine_id = r.machine_id
+	JOIN rigalpha.sensors s ON s.id = ms.sensor_id
+	WHERE r.sensor_values[ms.position] IS NOT NULL;
+COMMENT ON VIEW rigalpha.reading_values IS 'One row per stored value; give a machine and a time range';
+COMMENT ON COLUMN rigalpha.reading_values.machine IS 'Machine name';
+COMMENT ON COLUMN rigalpha.reading_values.sensor IS 'Sensor name';
+COMMENT ON COLUMN rigalpha.reading_values.ts IS 'Device time';
+COMMENT ON COLUMN rigalpha.reading_values.value IS 'Value in the unit of the sensor';
+
+CREATE FUNCTION rigalpha.value(sensor_values float8[], machine_id integer, sensor text) RETURNS float8
+	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+	AS $$ SELECT sensor_values[(SELECT ms.position FROM rigalpha.machine_sensors ms
+		JOIN rigalpha.sensors s ON s.id = ms.sensor_id
+		WHERE ms.machine_id = value.machine_id AND s.name = value.sensor)] $$;
+COMMENT ON FUNCTION rigalpha.value(float8[], integer, text) IS 'Value of one sensor out of a row of readings; null = absent';
+
+CREATE VIEW rigalpha.sensor_state AS
+	SELECT ms.machine_id, ms.sensor_id, ms.position,
+		st.sensor_values[ms.position] AS value, st.sensor_times[ms.position] AS ts
+	FROM rigalpha.machine_sensors ms
+	JOIN rigalpha.machine_state st ON st.machine_id = ms.machine_id;
+COMMENT ON VIEW rigalpha.sensor_state IS 'Newest value of each sensor of each machine, by device time';
+COMMENT ON COLUMN rigalpha.sensor_state.machine_id IS 'Machine';
+COMMENT ON COLUMN rigalpha.sensor_state.sensor_id IS 'Sensor';
+COMMENT ON COLUMN rigalpha.sensor_state.position IS 'Position in the arrays of the machine';
+COMMENT ON COLUMN rigalpha.sensor_state.value IS 'Newest value; null = never sent';
+COMMENT ON COLUMN rigalpha.sensor_state.ts IS 'Device time of that value';
+CREATE TABLE rigalpha.thresholds (
+	id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+	machine_id integer REFERENCES rigalpha.machines ON DELETE CASCADE,
+	sensor_id integer NOT NULL REFERENCES rigalpha.sensors ON DELETE CASCADE,
+	lolo float8,
+	lo float8,
+	hi float8,
+	hihi float8,
+	deadband float8 NOT NULL DEFAULT 0 CHECK (deadband >= 0 AND deadband < 'Infinity'),
+	on_delay interval NOT NULL DEFAULT '0' CHECK (on_delay >= '0'),
+	off_delay interval NOT NULL DEFAULT '0' CHECK (off_delay >= '0'),
+	valid_from timestamptz NOT NULL DEFAULT now(),
+	valid_to timestamptz NOT NULL DEFAULT 'infinity',
+	CHECK (valid_from < valid_to),
+	CHECK (coalesce(lolo, lo, hi, hihi) IS NOT NULL),
+	CHECK (lolo <= lo), CHECK (lo <= hi), CHECK (hi <= hihi),
+	CHECK (lolo <= hi), CHECK (lolo <= hihi), CHECK (lo <= hihi),
+	CHECK (coalesce(greatest(abs(lolo), abs(lo), abs(hi), abs(hihi)), 0) < 'Infinity')
+);
+CREATE UNIQUE INDEX thresholds_current ON rigalpha.thresholds ((coalesce(machine_id, 0)), sensor_id)
+	WHERE valid_to = 'infinity';
+CREATE INDEX thresholds_history ON rigalpha.thresholds (sensor_id, valid_from);
+COMMENT ON TABLE rigalpha.thresholds IS 'Limits per sensor, for one machine or all; a row is valid from valid_from to before valid_to';
+COMMENT ON COLUMN rigalpha.thresholds.id IS 'Key; the current row keeps its id when it is changed';
+COMMENT ON COLUMN rigalpha.thresholds.machine_id IS 'Machine; null = all machines without a row of their own';
+COMMENT ON COLUMN rigalpha.thresholds.sensor_id IS 'Sensor';
+COMMENT ON COLUMN rigalpha.thresholds.lolo IS 'Lowest safe value; below it is critical';
+COMMENT ON COLUMN rigalpha.thresholds.lo IS 'Low limit';
+COMMENT ON COLUMN rigalpha.thresholds.hi IS 'High limit';
+COMMENT ON COLUMN rigalpha.thresholds.hihi IS 'Highest safe value; above it is critical';
+COMMENT ON COLUMN rigalpha.thresholds.deadband IS 'How far a value must return inside a limit before it counts as normal, in the unit of the sensor';
+COMMENT ON COLUMN rigalpha.thresholds.on_delay IS 'How long a limit must be exceeded';
+COMMENT ON COLUMN rigalpha.thresholds.off_delay IS 'How long a value must be normal again';
+COMMENT ON COLUMN rigalpha.thresholds.valid_from IS 'When these limits began to apply';
+COMMENT ON COLUMN rigalpha.thresholds.valid_to IS 'When they ceased to; infinity = they apply now';
+COMMENT ON INDEX rigalpha.thresholds_current IS 'One current row per machine and sensor';
+COMMENT ON INDEX rigalpha.thresholds_history IS 'Finds the limits that applied at a time';
+SELECT pg_catalog.pg_extension_config_dump('rigalpha.thresholds', '');
+SELECT pg_catalog.pg_extension_config_dump('rigalpha.thresholds_id_seq', '');
+
+-- A plain UPDATE or DELETE of the current row leaves its former state behind as a closed row.
+CREATE FUNCTION rigalpha.keep_threshold_history() RETURNS trigger
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	IF OLD.valid_to <> 'infinity' THEN
+		RAISE EXCEPTION 'closed thresholds cannot be changed'
+			USING ERRCODE = 'object_not_in_prerequisite_state',
+				HINT = 'Change the row whose valid_to is infinity.';
+	END IF;
+	IF TG_OP = 'UPDATE' THEN
+		IF (NEW.machine_id, NEW.sensor_id, NEW.valid_to) IS DISTINCT FROM (OLD.machine_id, OLD.sensor_id, OLD.valid_to) THEN
+			RAISE EXCEPTION 'machine, sensor and end of a threshold cannot be changed'
+				USING ERRCODE = 'object_not_in_prerequisite_state',
+					HINT = 'Delete the row and insert another.';
+		END IF;
+		NEW.id := OLD.id;
+		NEW.valid_from := greatest(now(), OLD.valid_from);
+	END IF;
+	IF OLD.valid_from < now() THEN
+		INSERT INTO rigalpha.thresholds (machine_id, sensor_id, lolo, lo, hi, hihi, deadband, on_delay, off_delay, valid_from, valid_to)
+		VALUES (OLD.machine_id, OLD.sensor_id, OLD.lolo, OLD.lo, OLD.hi, OLD.hihi, OLD.deadband, OLD.on_delay, OLD.off_delay,
+			OLD.valid_from, now());
+	END IF;
+	RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+END
+$$;
+COMMENT ON FUNCTION rigalpha.keep_threshold_history() IS 'Trigger: closes the former limits when a threshold is changed or deleted';
+CREATE TRIGGER keep_history BEFORE UPDATE OR DELETE ON rigalpha.thresholds
+	FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION rigalpha.keep_threshold_history();
+COMMENT ON TRIGGER keep_history ON rigalpha.thresholds IS 'Keeps the former limits as a closed row';
+CREATE TRIGGER thresholds_cache AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON rigalpha.thresholds
+	FOR EACH STATEMENT EXECUTE FUNCTION rigalpha.invalidate_cache();
+ALTER TABLE rigalpha.thresholds ENABLE ALWAYS TRIGGER thresholds_cache;
+COMMENT ON TRIGGER thresholds_cache ON rigalpha.thresholds IS 'Makes every backend reload what it cached of this table';
+
+CREATE FUNCTION rigalpha.set_threshold(sensor text, machine text DEFAULT NULL, lolo float8 DEFAULT NULL, lo float8 DEFAULT NULL,
+	hi float8 DEFAULT NULL, hihi float8 DEFAULT NULL, deadband float8 DEFAULT 0, on_delay interval DEFAULT '0',
+	off_delay interval DEFAULT '0') RETURNS bigint
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	target_machine integer;
+	target_sensor integer;
+	result bigint;
+BEGIN
+	SELECT s.id INTO target_sensor FROM rigalpha.sensors s WHERE s.name = set_threshold.sensor;
+	IF target_sensor IS NULL THEN
+		RAISE EXCEPTION 'sensor "%" does not exist', sensor USING ERRCODE = 'undefined_object';
+	END IF;
+	IF machine IS NOT NULL THEN
+		SELECT m.id INTO target_machine FROM rigalpha.machines m WHERE m.name = set_threshold.machine;
+		IF target_machine IS NULL THEN
+			RAISE EXCEPTION 'machine "%" does not exist', machine USING ERRCODE = 'undefined_object';
+		END IF;
+	END IF;
+	UPDATE rigalpha.thresholds t
+		SET lolo = set_threshold.lolo, lo = set_threshold.lo, hi = set_threshold.hi, hihi = set_threshold.hihi,
+			deadband = set_threshold.deadband, on_delay = set_threshold.on_delay, off_delay = set_threshold.off_delay
+		WHERE coalesce(t.machine_id, 0) = coalesce(target_machine, 0) AND t.sensor_id = target_sensor AND t.valid_to = 'infinity'
+		RETURNING t.id INTO result;
+	IF result IS NULL THEN
+		INSERT INTO rigalpha.thresholds (machine_id, sensor_id, lolo, lo, hi, hihi, deadband, on_delay, off_delay)
+			VALUES (target_machine, target_sensor, set_threshold.lolo, set_threshold.lo, set_threshold.hi, set_threshold.hihi,
+				set_threshold.deadband, set_threshold.on_delay, set_threshold.off_delay)
+			RETURNING id INTO result;
+	END IF;
+	RETURN result;
+END
+$$;
+COMMENT ON FUNCTION rigalpha.set_threshold(text, text, float8, float8, float8, float8, float8, interval, interval)
+	IS 'Sets the limits of a sensor for one machine or, without a machine, for all; the former limits stay as history';
+
+CREATE VIEW rigalpha.effective_thresholds AS
+	SELECT DISTINCT ON (ms.machine_id, ms.sensor_id)
+		ms.machine_id, ms.sensor_id, t.id AS threshold_id, t.machine_id IS NULL AS fleet,
+		t.lolo, t.lo, t.hi, t.hihi, t.deadband, t.on_delay, t.off_delay, t.valid_from
+	FROM rigalpha.machine_sensors ms
+	JOIN rigalpha.thresholds t ON t.sensor_id = ms.sensor_id AND t.valid_to = 'infinity'
+		AND (t.machine_id = ms.machine_id OR t.machine_id IS NULL)
+	ORDER BY ms.machine_id, ms.sensor_id, t.machine_id NULLS LAST;
+COMMENT ON VIEW rigalpha.effective_thresholds IS 'Limits that apply now to each sensor of each machine: its own row, else the one of all machines';
+COMMENT ON COLUMN rigalpha.effective_thresholds.machine_id IS 'Machine';
+COMMENT ON COLUMN rigalpha.effective_thresholds.sensor_id IS 'Sensor';
+COMMENT ON COLUMN rigalpha.effective_thresholds.threshold_id IS 'Row of thresholds that applies';
+COMMENT ON COLUMN rigalpha.effective_thresholds.fleet IS 'True when the row of all machines applies';
+COMMENT ON COLUMN rigalpha.effective_thresholds.lolo IS 'Lowest safe value';
+COMMENT ON COLUMN rigalpha.effective_thresholds.lo IS 'Low limit';
+COMMENT ON COLUMN rigalpha.effective_thresholds.hi IS 'High limit';
+COMMENT ON COLUMN rigalpha.effective_thresholds.hihi IS 'Highest safe value';
+COMMENT ON COLUMN rigalpha.effective_thresholds.deadband IS 'Return needed before a value counts as normal';
+COMMENT ON COLUMN rigalpha.effective_thresholds.on_delay IS 'How long a limit must be exceeded';
+COMMENT ON COLUMN rigalpha.effective_thresholds.off_delay IS 'How long a value must be normal again';
+COMMENT ON COLUMN rigalpha.effective_thresholds.valid_from IS 'When these limits began to apply';
+CREATE TABLE rigalpha.dead_letters (
+	id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+	received_at timestamptz NOT NULL,
+	source text NOT NULL,
+	"partition" integer,
+	"offset" bigint,
+	message_time timestamptz,
+	reading_index integer NOT NULL,
+	machine text,
+	field text,
+	reason text NOT NULL,
+	detail text,
+	payload bytea,
+	payload_id bigint,
+	payload_size integer NOT NULL,
+	payload_sha256 bytea,
+	replayed_at timestamptz,
+	CHECK (("partition" IS NULL) = ("offset" IS NULL)),
+	CHECK ((payload IS NULL) <> (payload_id IS NULL))
+);
+-- With the time, because the offsets of a topic that was made anew start over.
+CREATE UNIQUE INDEX dead_letters_position ON rigalpha.dead_letters (source, "partition", "offset", reading_index,
+		(coalesce(message_time, '-infinity')))
+	WHERE "offset" IS NOT NULL;
+CREATE INDEX dead_letters_open ON rigalpha.dead_letters (reason, id) WHERE replayed_at IS NULL;
+COMMENT ON TABLE rigalpha.dead_letters IS 'Messages and readings that were refused, with their raw bytes; see replay_dead_letters()';
+COMMENT ON COLUMN rigalpha.dead_letters.id IS 'Key';
+COMMENT ON COLUMN rigalpha.dead_letters.received_at IS 'When it was refused';
+COMMENT ON COLUMN rigalpha.dead_letters.source IS 'Kafka source, or http';
+COMMENT ON COLUMN rigalpha.dead_letters."partition" IS 'Kafka partition; null = not from Kafka';
+COMMENT ON COLUMN rigalpha.dead_letters."offset" IS 'Kafka offset; null = not from Kafka';
+COMMENT ON COLUMN rigalpha.dead_letters.message_time IS 'Kafka timestamp';
+COMMENT ON COLUMN rigalpha.dead_letters.reading_index IS 'Which reading of the payload, from 0; -1 = the payload as a whole';
+COMMENT ON COLUMN rigalpha.dead_letters.machine IS 'Machine name, where it could be read';
+COMMENT ON COLUMN rigalpha.dead_letters.field IS 'Key that was found wrong, where there is one';
+COMMENT ON COLUMN rigalpha.dead_letters.reason IS 'Reason code';
+COMMENT ON COLUMN rigalpha.dead_letters.detail IS 'What exactly was wrong';
+COMMENT ON COLUMN rigalpha.dead_letters.payload IS 'Raw bytes; the first 4 KiB of a payload that was too large';
+COMMENT ON COLUMN rigalpha.dead_letters.payload_id IS 'Letter that holds the bytes: of several refused readings in one payload the first keeps them';
+COMMENT ON COLUMN rigalpha.dead_letters.payload_size IS 'Bytes received';
+COMMENT ON COLUMN rigalpha.dead_letters.payload_sha256 IS 'SHA-256 of a payload that was too large to keep';
+COMMENT ON COLUMN rigalpha.dead_letters.replayed_at IS 'When a replay stored it; null = open';
+COMMENT ON INDEX rigalpha.dead_letters_position IS 'A Kafka message is refused once';
+COMMENT ON INDEX rigalpha.dead_letters_open IS 'Finds what can be replayed';
+SELECT pg_catalog.pg_extension_config_dump('rigalpha.dead_letters', '');
+SELECT pg_catalog.pg_extension_config_dump('rigalpha.dead_letters_id_seq', '');
+CREATE TABLE rigalpha.kafka_sources (
+	id integer GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+	name text NOT NULL UNIQUE CHECK (name ~ '^[A-Za-z0-9._-]{1,63}$' AND name <> 'http'),
+	brokers text NOT NULL CHECK (octet_length(brokers) BETWEEN 1 AND 1000),
+	topic text NOT NULL CHECK (topic ~ '^[A-Za-z0-9._-]{1,249}$'),
+	config jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(config) = 'object'),
+	workers integer NOT NULL DEFAULT 1 CHECK (workers BETWEEN 1 AND 64),
+	paused boolean NOT NULL DEFAULT false,
+	revision bigint NOT NULL DEFAULT 1,
+	created_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE rigalpha.kafka_sources IS 'Kafka topics that the background worker consumes';
+COMMENT ON COLUMN rigalpha.kafka_sources.id IS 'Key';
+COMMENT ON COLUMN rigalpha.kafka_sources.name IS 'Name; stands in dead_letters.source';
+COMMENT ON COLUMN rigalpha.kafka_sources.brokers IS 'bootstrap.servers';
+COMMENT ON COLUMN rigalpha.kafka_sources.topic IS 'Topic';
+COMMENT ON COLUMN rigalpha.kafka_sources.config IS 'Properties of the Kafka client by name; secrets only as references to files, such as sasl.password_file';
+COMMENT ON COLUMN rigalpha.kafka_sources.workers IS 'Number of worker processes; worker n of w takes the partitions p with p mod w = n';
+COMMENT ON COLUMN rigalpha.kafka_sources.paused IS 'True = not consumed; see pause_source() and resume_source()';
+COMMENT ON COLUMN rigalpha.kafka_sources.revision IS 'Counts the changes; workers restart their client when it moves';
+COMMENT ON COLUMN rigalpha.kafka_sources.created_at IS 'When the source was made';
+SELECT pg_catalog.pg_extension_config_dump('rigalpha.kafka_sources', '');
+SELECT pg_catalog.pg_extension_config_dump('rigalpha.kafka_sources_id_seq', '');
+
+CREATE FUNCTION rigalpha.check_kafka_source() RETURNS trigger
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	property record;
+BEGIN
+	FOR property IN SELECT key, value, lower(key) AS lower_key FROM jsonb_each(NEW.config) LOOP
+		IF jsonb_typeof(property.value) NOT IN ('string', 'number', 'boolean') THEN
+			RAISE EXCEPTION 'property "%" must be a string, number or boolean', property.key
+				USING ERRCODE = 'invalid_parameter_value';
+		END IF;
+		IF property.lower_key ~ '(password|secret|token|credential|\.pem$|sasl\.jaas)' AND property.lower_key !~ '_file$'
+			AND property.lower_key !~ '\.token\.endpoint\.url$' THEN
+			RAISE EXCEPTION 'property "%" would store a secret in the database', property.key
+				USING ERRCODE = 'invalid_parameter_value',
+					HINT = format('Put the secret into a file that the server can read, and set "%s_file" to its path.', property.key);
+		END IF;
+		IF property.lower_key IN ('enable.auto.commit', 'enable.auto.offset.store', 'auto.offset.reset', 'bootstrap.servers',
+			'metadata.broker.list', 'plugin.library.paths', 'isolation.level') THEN
+			RAISE EXCEPTION 'property "%" is set by rigalpha', property.key
+				USING ERRCODE = 'invalid_parameter_value',
+					HINT = CASE WHEN property.lower_key IN ('bootstrap.servers', 'metadata.broker.list')
+						THEN 'Use the brokers argument.' ELSE 'Leave it out: exactly-once delivery depends on it.' END;
+		END IF;
+	END LOOP;
+	IF TG_OP = 'UPDATE' THEN
+		IF (NEW.brokers, NEW.topic) IS DISTINCT FROM (OLD.brokers, OLD.topic)
+			AND EXISTS (SELECT FROM rigalpha.kafka_offsets WHERE source_id = OLD.id AND next_offset > 0)
+			AND NEW.topic <> OLD.topic THEN
+			RAISE EXCEPTION 'the topic of source "%" cannot be changed', OLD.name
+				USING ERRCODE = 'object_in_use',
+					DETAIL = 'Its stored offsets belong to the former topic.',
+					HINT = 'Create another source.';
+		END IF;
+		NEW.revision := OLD.revision + 1;
+	END IF;
+	RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION rigalpha.check_kafka_source() IS 'Trigger: refuses literal secrets and properties that exactly-once delivery depends on';
+CREATE TRIGGER check_kafka_source BEFORE INSERT OR UPDATE OF name, brokers, topic, config, workers, paused ON rigalpha.kafka_sources
+	FOR EACH ROW EXECUTE FUNCTION rigalpha.check_kafka_source();
+COMMENT ON TRIGGER check_kafka_source ON rigalpha.kafka_sources IS 'Validates a source and counts its changes';
+
+CREATE TABLE rigalpha.kafka_offsets (
+	source_id integer NOT NULL REFERENCES rigalpha.kafka_sources ON DELETE CASCADE,
+	"partition" integer NOT NULL CHECK ("partition" >= 0),
+	next_offset bigint NOT NULL DEFAULT -1,
+	generation bigint NOT NULL DEFAULT 0,
+	high_watermark bigint,
+	messages bigint NOT NULL DEFAULT 0,
+	readings bigint NOT NULL DEFAULT 0,
+	duplicates bigint NOT NULL DEFAULT 0,
+	rejected bigint NOT NULL DEFAULT 0,
+	skipped bigint NOT NULL DEFAULT 0,
+	updated_at timestamptz NOT NULL DEFAULT now(),
+	PRIMARY KEY (source_id, "partition")
+) WITH (fillfactor = 50);
+COMMENT ON TABLE rigalpha.kafka_offsets IS 'Position in each partition, moved in the transaction that stores the rows';
+COMMENT ON COLUMN rigalpha.kafka_offsets.source_id IS 'Source';
+COMMENT ON COLUMN rigalpha.kafka_offsets."partition" IS 'Partition of the topic';
+COMMENT ON COLUMN rigalpha.kafka_offsets.next_offset IS 'Offset of the next message to store; -1 = none stored yet';
+COMMENT ON COLUMN rigalpha.kafka_offsets.generation IS 'Generation of the worker that may write; an older one is refused';
+COMMENT ON COLUMN rigalpha.kafka_offsets.high_watermark IS 'End of the partition as the broker last said';
+COMMENT ON COLUMN rigalpha.kafka_offsets.messages IS 'Messages consumed';
+COMMENT ON COLUMN rigalpha.kafka_offsets.readings IS 'Messages that stored or completed a reading';
+COMMENT ON COLUMN rigalpha.kafka_offsets.duplicates IS 'Messages that held only what was stored already';
+COMMENT ON COLUMN rigalpha.kafka_offsets.rejected IS 'Messages with a dead letter';
+COMMENT ON COLUMN rigalpha.kafka_offsets.skipped IS 'Messages without payload (tombstones)';
+COMMENT ON COLUMN rigalpha.kafka_offsets.updated_at IS 'Time of the last change';
+SELECT pg_catalog.pg_extension_config_dump('rigalpha.kafka_offsets', '');
+
+CREATE TABLE rigalpha.kafka_workers (
+	source_id integer NOT NULL REFERENCES rigalpha.kafka_sources ON DELETE CASCADE,
+	slot integer NOT NULL CHECK (slot >= 0),
+	slots integer NOT NULL,
+	generation bigint NOT NULL DEFAULT 0,
+	holder_pid integer,
+	holder_start timestamptz,
+	leased_until timestamptz,
+	state text NOT NULL DEFAULT 'starting',
+	state_since timestamptz NOT NULL DEFAULT now(),
+	last_error text,
+	last_error_at timestamptz,
+	messages bigint NOT NULL DEFAULT 0,
+	rate float8,
+	reported_at timestamptz NOT NULL DEFAULT now(),
+	PRIMARY KEY (source_id, slot)
+) WITH (fillfactor = 50);
+COMMENT ON TABLE rigalpha.kafka_workers IS 'Leases and state of the workers; the lease decides who may write, the generation fences the former holder';
+COMMENT ON COLUMN rigalpha.kafka_workers.source_id IS 'Source';
+COMMENT ON COLUMN rigalpha.kafka_workers.slot IS 'Number of the worker, from 0';
+COMMENT ON COLUMN rigalpha.kafka_workers.slots IS 'Number of workers of the source when the lease was taken';
+COMMENT ON COLUMN rigalpha.kafka_workers.generation IS 'Counts the leases given';
+COMMENT ON COLUMN rigalpha.kafka_workers.holder_pid IS 'Process that holds the lease; null = none';
+COMMENT ON COLUMN rigalpha.kafka_workers.holder_start IS 'Start of the server of that process';
+COMMENT ON COLUMN rigalpha.kafka_workers.leased_until IS 'When the lease ends unless it is renewed';
+COMMENT ON COLUMN rigalpha.kafka_workers.state IS 'starting, waiting, running, paused, disconnected, error, stopped or restart required';
+COMMENT ON COLUMN rigalpha.kafka_workers.state_since IS 'When that state began';
+COMMENT ON COLUMN rigalpha.kafka_workers.last_error IS 'Last error';
+COMMENT ON COLUMN rigalpha.kafka_workers.last_error_at IS 'When it happened';
+COMMENT ON COLUMN rigalpha.kafka_workers.messages IS 'Messages consumed by this slot at the last report';
+COMMENT ON COLUMN rigalpha.kafka_workers.rate IS 'Messages per second between the last two reports';
+COMMENT ON COLUMN rigalpha.kafka_workers.reported_at IS 'Time of the last report';
+
+CREATE TABLE rigalpha.kafka_gaps (
+	id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+	source_id integer NOT NULL REFERENCES rigalpha.kafka_sources ON DELETE CASCADE,
+	"partition" integer NOT NULL,
+	from_offset bigint NOT NULL,
+	to_offset bigint NOT NULL,
+	reason text NOT NULL,
+	detected_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE rigalpha.kafka_gaps IS 'Offsets that the broker no longer had, or that started over';
+COMMENT ON COLUMN rigalpha.kafka_gaps.id IS 'Key';
+COMMENT ON COLUMN rigalpha.kafka_gaps.source_id IS 'Source';
+COMMENT ON COLUMN rigalpha.kafka_gaps."partition" IS 'Partition';
+COMMENT ON COLUMN rigalpha.kafka_gaps.from_offset IS 'Offset that was wanted';
+COMMENT ON COLUMN rigalpha.kafka_gaps.to_offset IS 'Offset at which consumption went on; smaller than from_offset when the log started over';
+COMMENT ON COLUMN rigalpha.kafka_gaps.reason IS 'What the broker said';
+COMMENT ON COLUMN rigalpha.kafka_gaps.detected_at IS 'When it was found';
+SELECT pg_catalog.pg_extension_config_dump('rigalpha.kafka_gaps', '');
+SELECT pg_catalog.pg_extension_config_dump('rigalpha.kafka_gaps_id_seq', '');
+
+CREATE FUNCTION rigalpha.create_kafka_source(name text, brokers text, topic text, config jsonb DEFAULT '{}', workers integer DEFAULT 1)
+	RETURNS integer
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+	INSERT INTO rigalpha.kafka_sources (name, brokers, topic, config, workers)
+		VALUES (create_kafka_source.name, create_kafka_source.brokers, create_kafka_source.topic,
+			create_kafka_source.config, create_kafka_source.workers)
+		RETURNING id
+	$$;
+COMMENT ON FUNCTION rigalpha.create_kafka_source(text, text, text, jsonb, integer)
+	IS 'Adds a Kafka topic to consume; config takes client properties, secrets only as NAME_file; returns the id';
+
+CREATE FUNCTION rigalpha.set_source_paused(source_name text, pause boolean) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	UPDATE rigalpha.kafka_sources SET paused = pause WHERE name = source_name;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'Kafka source "%" does not exist', source_name USING ERRCODE = 'undefined_object';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION rigalpha.set_source_paused(text, boolean) IS 'Pauses or resumes a source; see pause_source() and resume_source()';
+
+CREATE FUNCTION rigalpha.pause_source(name text) RETURNS void
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	AS $$ SELECT rigalpha.set_source_paused(name, true) $$;
+COMMENT ON FUNCTION rigalpha.pause_source(text) IS 'Stops consuming a source within a second; its position stays';
+
+CREATE FUNCTION rigalpha.resume_source(name text) RETURNS void
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	AS $$ SELECT rigalpha.set_source_paused(name, false) $$;
+COMMENT ON FUNCTION rigalpha.resume_source(text) IS 'Goes on consuming a paused source';
+
+CREATE FUNCTION rigalpha.drop_source(name text) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	DELETE FROM rigalpha.kafka_sources s WHERE s.name = drop_source.name;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'Kafka source "%" does not exist', drop_source.name USING ERRCODE = 'undefined_object';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION rigalpha.drop_source(text) IS 'Removes a source and its position; stored readings and dead letters stay';
+
+CREATE VIEW rigalpha.kafka_status AS
+	SELECT s.name AS source, w.slot,
+		CASE
+			WHEN s.paused THEN 'paused'
+			WHEN w.source_id IS NULL THEN 'not started'
+			WHEN w.holder_pid IS NULL OR w.leased_until < now() THEN 'stopped'
+			ELSE w.state
+		END AS state,
+		s.brokers, s.topic, o.partitions, o.lag,
+		CASE WHEN w.reported_at > now() - interval '10 s' AND NOT s.paused THEN w.rate ELSE 0 END AS rate,
+		w.generation, w.holder_pid AS pid, w.last_error, w.last_error_at,
+		o.messages, o.readings, o.duplicates, o.rejected, o.skipped, o.gaps, w.state_since, w.reported_at AS updated_at
+	FROM rigalpha.kafka_sources s
+	LEFT JOIN rigalpha.kafka_workers w ON w.source_id = s.id AND w.slot < s.workers
+	LEFT JOIN LATERAL (
+		SELECT count(*)::integer AS partitions,
+			sum(CASE WHEN p.high_watermark IS NOT NULL THEN greatest(p.high_watermark - greatest(p.next_offset, 0), 0) END)::bigint AS lag,
+			sum(p.messages)::bigint AS messages, sum(p.readings)::bigint AS readings, sum(p.duplicates)::bigint AS duplicates,
+			sum(p.rejected)::bigint AS rejected, sum(p.skipped)::bigint AS skipped,
+			(SELECT count(*) FROM rigalpha.kafka_gaps g
+				WHERE g.source_id = s.id AND (w.slots IS NULL OR g."partition" % w.slots = w.slot)) AS gaps
+		FROM rigalpha.kafka_offsets p
+		WHERE p.source_id = s.id AND (w.slots IS NULL OR p."partition" % w.slots = w.slot)
+	) o ON true;
+COMMENT ON VIEW rigalpha.kafka_status IS 'One row per Kafka source and worker: state, lag, rate, last error, generation';
+COMMENT ON COLUMN rigalpha.kafka_status.source IS 'Source';
+COMMENT ON COLUMN rigalpha.kafka_status.slot IS 'Number of the worker, from 0';
+COMMENT ON COLUMN rigalpha.kafka_status.state IS 'not started, starting, waiting, running, paused, disconnected, error, stopped or restart required';
+COMMENT ON COLUMN rigalpha.kafka_status.brokers IS 'bootstrap.servers';
+COMMENT ON COLUMN rigalpha.kafka_status.topic IS 'Topic';
+COMMENT ON COLUMN rigalpha.kafka_status.partitions IS 'Partitions of this worker';
+COMMENT ON COLUMN rigalpha.kafka_status.lag IS 'Messages on the broker that are not stored yet; null = unknown';
+COMMENT ON COLUMN rigalpha.kafka_status.rate IS 'Messages per second';
+COMMENT ON COLUMN rigalpha.kafka_status.generation IS 'Generation of the lease';
+COMMENT ON COLUMN rigalpha.kafka_status.pid IS 'Process';
+COMMENT ON COLUMN rigalpha.kafka_status.last_error IS 'Last error';
+COMMENT ON COLUMN rigalpha.kafka_status.last_error_at IS 'When it happened';
+COMMENT ON COLUMN rigalpha.kafka_status.messages IS 'Messages consumed';
+COMMENT ON COLUMN rigalpha.kafka_status.readings IS 'Messages that stored or completed a reading';
+COMMENT ON COLUMN rigalpha.kafka_status.duplicates IS 'Messages that held only what was stored already';
+COMMENT ON COLUMN rigalpha.kafka_status.rejected IS 'Messages with a dead letter';
+COMMENT ON COLUMN rigalpha.kafka_status.skipped IS 'Messages without payload';
+COMMENT ON COLUMN rigalpha.kafka_status.gaps IS 'Gaps recorded; see kafka_gaps';
+COMMENT ON COLUMN rigalpha.kafka_status.state_since IS 'When the state began';
+COMMENT ON COLUMN rigalpha.kafka_status.updated_at IS 'Last report of the worker';
+CREATE FUNCTION rigalpha.ingest(payloads bytea[], source text, formats text[] DEFAULT NULL, tokens bytea[] DEFAULT NULL,
+	times timestamptz[] DEFAULT NULL, partitions integer[] DEFAULT NULL, offsets bigint[] DEFAULT NULL, atomic boolean DEFAULT false,
+	OUT accepted integer, OUT merged integer, OUT duplicates integer, OUT rejected integer, OUT verdicts smallint[], OUT errors jsonb)
+	LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'rig_ingest';
+COMMENT ON FUNCTION rigalpha.ingest(bytea[], text, text[], bytea[], timestamptz[], integer[], bigint[], boolean)
+	IS 'Parses, validates and stores payloads; refused ones go to dead_letters. verdicts has one row per payload: accepted, merged, duplicates, rejected';
+
+-- Called by ingest() for names it has not seen: one lock for all discovery, names in order, so
+-- that concurrent ingests wait for each other instead of deadlocking. machine_names and
+-- sensor_names are pairs; a null sensor asks for the machine only.
+CREATE FUNCTION rigalpha.discover(machine_names text[], sensor_names text[], sensor_quota integer, machine_quota integer)
+	RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	machine record;
+BEGIN
+	PERFORM pg_advisory_xact_lock(hashtextextended('rigalpha discovery', 0));
+
+	-- An INSERT without rows would still make every backend load its catalog anew.
+	IF EXISTS (SELECT FROM unnest(machine_names) AS u (name)
+			WHERE NOT EXISTS (SELECT FROM rigalpha.machines m WHERE m.name = u.name))
+		AND (SELECT count(*) FROM rigalpha.machines) < machine_quota THEN
+		INSERT INTO rigalpha.machines (name)
+			SELECT f.name FROM (
+				SELECT DISTINCT u.name FROM unnest(machine_names) AS u (name)
+				WHERE NOT EXISTS (SELECT FROM rigalpha.machines m WHERE m.name = u.name)
+				ORDER BY u.name
+				LIMIT machine_quota - (SELECT count(*) FROM rigalpha.machines)) f;
+	END IF;
+	INSERT INTO rigalpha.machine_state (machine_id)
+		SELECT m.id FROM rigalpha.machines m
+		WHERE m.name = ANY (machine_names)
+			AND NOT EXISTS (SELECT FROM rigalpha.machine_state st WHERE st.machine_id = m.id)
+		ORDER BY m.id;
+
+	FOR machine IN
+		SELECT m.id, coalesce(m.sensor_quota, discover.sensor_quota) - (SELECT count(*) FROM rigalpha.machine_sensors ms
+				WHERE ms.machine_id = m.id) AS room, w.wanted
+		FROM (SELECT u.machine, array_agg(DISTINCT u.sensor) AS wanted FROM unnest(machine_names, sensor_names) AS u (machine, sensor)
+			WHERE u.sensor IS NOT NULL GROUP BY u.machine) w
+		JOIN rigalpha.machines m ON m.name = w.machine
+		ORDER BY m.name
+	LOOP
+		CONTINUE WHEN machine.room <= 0;
+		PERFORM rigalpha.add_machine_sensors(machine.id, machine.wanted, machine.room::integer);
+	END LOOP;
+EXCEPTION WHEN unique_violation THEN
+	-- An admin entered the name meanwhile, or it is there but too new for the snapshot.
+	RAISE EXCEPTION 'could not make machines or sensors because of a concurrent change'
+		USING ERRCODE = 'serialization_failure', DETAIL = SQLERRM, HINT = 'Repeat the transaction.';
+END
+$$;
+COMMENT ON FUNCTION rigalpha.discover(text[], text[], integer, integer) IS 'Makes machines, sensors and positions for names that ingest() met first';
+
+-- A name means, in this order: an alias of the machine, an alias of the fleet, a sensor. Known
+-- sensors come first, in the order of the dictionary, so built-in ones get the low positions.
+CREATE FUNCTION rigalpha.add_machine_sensors(machine_id integer, sensor_names text[], room integer) RETURNS integer
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	known integer[];
+	fresh text[];
+	added integer;
+BEGIN
+	SELECT array_agg(DISTINCT n.sensor_id) FILTER (WHERE n.sensor_id IS NOT NULL),
+			array_agg(n.name ORDER BY n.name) FILTER (WHERE n.sensor_id IS NULL)
+		INTO known, fresh
+		FROM (
+			SELECT u.name, coalesce(
+				(SELECT a.sensor_id FROM rigalpha.sensor_aliases a WHERE a.alias = u.name AND a.machine_id = add_machine_sensors.machine_id),
+				(SELECT a.sensor_id FROM rigalpha.sensor_aliases a WHERE a.alias = u.name AND a.machine_id IS NULL),
+				(SELECT s.id FROM rigalpha.sensors s WHERE s.name = u.name)) AS sensor_id
+			FROM unnest(sensor_names) AS u (name)) n;
+
+	known := ARRAY(SELECT k FROM unnest(known) AS k
+		WHERE NOT EXISTS (SELECT FROM rigalpha.machine_sensors ms
+			WHERE ms.machine_id = add_machine_sensors.machine_id AND ms.sensor_id = k)
+		ORDER BY k LIMIT room);
+	fresh := fresh[1:room - cardinality(known)];
+	WITH made AS (
+		INSERT INTO rigalpha.sensors (name, origin)
+			SELECT f, 'discovered' FROM unnest(fresh) AS f ORDER BY f
+		RETURNING id)
+	INSERT INTO rigalpha.machine_sensors (machine_id, sensor_id, position)
+		SELECT add_machine_sensors.machine_id, n.id,
+			(SELECT coalesce(max(ms.position), 0) FROM rigalpha.machine_sensors ms
+				WHERE ms.machine_id = add_machine_sensors.machine_id) + row_number() OVER (ORDER BY n.id)
+		FROM (SELECT id FROM made UNION ALL SELECT unnest(known)) n
+		ORDER BY n.id;
+	GET DIAGNOSTICS added = ROW_COUNT;
+	RETURN added;
+END
+$$;
+COMMENT ON FUNCTION rigalpha.add_machine_sensors(integer, text[], integer) IS 'Gives a machine positions for sensors it does not have yet, at most room of them';
+
+CREATE FUNCTION rigalpha.add_dead_letter(received_at timestamptz, source text, "partition" integer, "offset" bigint,
+	message_time timestamptz, reading_index integer, machine text, field text, reason text, detail text, payload bytea, payload_id bigint, max_size integer)
+	RETURNS bigint
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+	INSERT INTO rigalpha.dead_letters (received_at, source, "partition", "offset", message_time, reading_index, machine, field,
+			reason, detail, payload, payload_id, payload_size, payload_sha256)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
+			CASE WHEN $12 IS NOT NULL THEN NULL WHEN octet_length($11) > $13 THEN substr($11, 1, 4096) ELSE $11 END, $12,
+			octet_length($11), CASE WHEN octet_length($11) > $13 THEN sha256($11) END)
+		ON CONFLICT (source, "partition", "offset", reading_index, (coalesce(message_time, '-infinity'))) WHERE "offset" IS NOT NULL
+			DO UPDATE SET field = excluded.field, reason = excluded.reason, detail = excluded.detail
+		RETURNING id
+	$$;
+COMMENT ON FUNCTION rigalpha.add_dead_letter(timestamptz, text, integer, bigint, timestamptz, integer, text, text, text, text, bytea, bigint, integer)
+	IS 'Keeps what was refused; the bytes stand in letter payload_id if there is one; of more than max_size bytes the SHA-256 and the first 4 KiB';
+
+CREATE FUNCTION rigalpha.replay_dead_letters(ids bigint[] DEFAULT NULL, max_rows integer DEFAULT 1000,
+	OUT replayed integer, OUT still_refused integer)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	letter record;
+	result record;
+	refusals bigint[];
+	newest bigint;
+BEGIN
+	replayed := 0;
+	still_refused := 0;
+	FOR letter IN
+		SELECT d.id, d.source, d."partition", d."offset", coalesce(d.message_time, d.received_at) AS message_time, d.reading_index,
+			coalesce(d.payload, holder.payload) AS payload
+		FROM rigalpha.dead_letters d
+		LEFT JOIN rigalpha.dead_letters holder ON holder.id = d.payload_id
+		WHERE d.replayed_at IS NULL AND d.payload_sha256 IS NULL AND num_nonnulls(d.payload, holder.payload) > 0 AND (ids IS NULL OR d.id = ANY (ids))
+		ORDER BY d.id LIMIT max_rows
+		FOR UPDATE OF d SKIP LOCKED
+	LOOP
+		-- With the position and time of its message, so that a reading without a time gets the one
+		-- that it got before.
+		SELECT max(d.id) INTO newest FROM rigalpha.dead_letters d;
+		SELECT * INTO result FROM rigalpha.ingest(ARRAY[letter.payload], letter.source, times => ARRAY[letter.message_time],
+			partitions => CASE WHEN letter."offset" IS NOT NULL THEN ARRAY[letter."partition"] END,
+			offsets => CASE WHEN letter."offset" IS NOT NULL THEN ARRAY[letter."offset"] END);
+		-- The letters that were there stay; new ones that this replay wrote would only repeat them.
+		SELECT array_agg((e ->> 'dead_letter_id')::bigint) INTO refusals
+			FROM jsonb_array_elements(result.errors) e WHERE e ->> 'dead_letter_id' IS NOT NULL;
+		DELETE FROM rigalpha.dead_letters d WHERE d.id = ANY (refusals) AND d.id > newest;
+		IF EXISTS (SELECT FROM jsonb_array_elements(result.errors) e
+			WHERE e ->> 'dead_letter_id' IS NOT NULL
+				AND (letter.reading_index < 0 OR (e ->> 'reading')::integer IN (letter.reading_index, -1))) THEN
+			still_refused := still_refused + 1;
+		ELSE
+			UPDATE rigalpha.dead_letters d SET replayed_at = now() WHERE d.id = letter.id;
+			replayed := replayed + 1;
+		END IF;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION rigalpha.replay_dead_letters(bigint[], integer)
+	IS 'Ingests open dead letters again, for example after a quota or the retention was raised; readings stored before are not doubled';
+-- What the Kafka worker may do. It holds EXECUTE on these functions and nothing else.
+CREATE FUNCTION rigalpha.worker_abi() RETURNS integer
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	AS $$ SELECT 1 $$;
+COMMENT ON FUNCTION rigalpha.worker_abi() IS 'Version of the interface between the worker and these functions';
+
+CREATE FUNCTION rigalpha.worker_sources()
+	RETURNS TABLE (id integer, name text, brokers text, topic text, config jsonb, workers integer, paused boolean, revision bigint)
+	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT s.id, s.name, s.brokers, s.topic, s.config, s.workers, s.paused, s.revision
+	FROM rigalpha.kafka_sources s
+	WHERE rigalpha.node_is_current()
+	ORDER BY s.id
+	$$;
+COMMENT ON FUNCTION rigalpha.worker_sources() IS 'Sources to consume; none while the database is not set up or not adopted';
+
+CREATE FUNCTION rigalpha.worker_lease() RETURNS interval
+	LANGUAGE sql IMMUTABLE PARALLEL SAFE
+	AS $$ SELECT interval '30 s' $$;
+COMMENT ON FUNCTION rigalpha.worker_lease() IS 'How long a lease lasts without renewal';
+
+-- A lease is free when it ran out or when its process is gone: a killed worker's successor need
+-- not wait. The generation moves with every new holder, and the offset rows carry it, so a
+-- holder that was stopped and comes back is refused at its next write.
+CREATE FUNCTION rigalpha.worker_claim(source_id integer, slot integer, slots integer, partition_count integer, pid integer)
+	RETURNS TABLE ("partition" integer, next_offset bigint, generation bigint)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+#variable_conflict use_column
+DECLARE
+	lease rigalpha.kafka_workers;
+	granted bigint;
+BEGIN
+	-- One claim of a source at a time, so that workers with different slot counts cannot
+	-- both be granted a partition.
+	PERFORM FROM rigalpha.kafka_sources s WHERE s.id = worker_claim.source_id FOR NO KEY UPDATE;
+	IF NOT FOUND OR NOT rigalpha.node_is_current() THEN
+		RETURN;
+	END IF;
+	FOR lease IN
+		SELECT * FROM rigalpha.kafka_workers w WHERE w.source_id = worker_claim.source_id
+		ORDER BY w.slot FOR UPDATE
+	LOOP
+		IF (lease.slot = worker_claim.slot OR lease.slots <> worker_claim.slots)
+			AND lease.holder_pid <> worker_claim.pid
+			AND lease.holder_start = pg_postmaster_start_time()
+			AND lease.leased_until > clock_timestamp()
+			AND EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid = lease.holder_pid) THEN
+			RETURN;
+		END IF;
+	END LOOP;
+
+	SELECT coalesce(max(o.generation), 0) INTO granted FROM rigalpha.kafka_offsets o WHERE o.source_id = worker_claim.source_id;
+	SELECT greatest(granted, coalesce(max(w.generation), 0)) + 1 INTO granted
+		FROM rigalpha.kafka_workers w WHERE w.source_id = worker_claim.source_id;
+	DELETE FROM rigalpha.kafka_workers w WHERE w.source_id = worker_claim.source_id AND w.slot >= worker_claim.slots;
+	INSERT INTO rigalpha.kafka_workers AS w (source_id, slot, slots, generation, holder_pid, holder_start, leased_until)
+		VALUES (worker_claim.source_id, worker_claim.slot, worker_claim.slots, granted, worker_claim.pid,
+			pg_postmaster_start_time(), clock_timestamp() + rigalpha.worker_lease())
+		ON CONFLICT ON CONSTRAINT kafka_workers_pkey DO UPDATE
+			SET slots = excluded.slots, generation = excluded.generation, holder_pid = excluded.holder_pid,
+				holder_start = excluded.holder_start, leased_until = excluded.leased_until;
+	INSERT INTO rigalpha.kafka_offsets (source_id, "partition", generation)
+		SELECT worker_claim.source_id, p, granted FROM generate_series(worker_claim.slot, partition_count - 1, worker_claim.slots) AS p
+		ON CONFLICT ON CONSTRAINT kafka_offsets_pkey DO NOTHING;
+	RETURN QUERY
+		UPDATE rigalpha.kafka_offsets o SET generation = granted
+		WHERE o.source_id = worker_claim.source_id AND o."partition" % worker_claim.slots = worker_claim.slot
+			AND o."partition" < partition_count
+		RETURNING o."partition", o.next_offset, o.generation;
+END
+$$;
+COMMENT ON FUNCTION rigalpha.worker_claim(integer, integer, integer, integer, integer)
+	IS 'Takes the lease of a worker slot and returns its partitions with their positions; no row = another live worker holds it';
+
+CREATE FUNCTION rigalpha.worker_fence(source_id integer, generation bigint, partitions integer[])
+	RETURNS TABLE (source_name text, "partition" integer, next_offset bigint)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+#variable_conflict use_column
+DECLARE
+	held integer;
+BEGIN
+	RETURN QUERY
+		SELECT s.name, o."partition", o.next_offset
+		FROM rigalpha.kafka_offsets o JOIN rigalpha.kafka_sources s ON s.id = o.source_id
+		WHERE o.source_id = worker_fence.source_id AND o."partition" = ANY (partitions) AND o.generation = worker_fence.generation
+		ORDER BY o."partition" FOR UPDATE OF o;
+	GET DIAGNOSTICS held = ROW_COUNT;
+	IF held <> (SELECT count(DISTINCT p) FROM unnest(partitions) AS p) THEN
+		RAISE EXCEPTION 'generation % may no longer write source %', worker_fence.generation, worker_fence.source_id
+			USING ERRCODE = 'RA003', DETAIL = 'Another worker has taken the lease, or the source was dropped.';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION rigalpha.worker_fence(integer, bigint, integer[])
+	IS 'Locks the positions of these partitions and returns them; refuses a worker whose lease has passed on';
+
+CREATE FUNCTION rigalpha.worker_ingest(source_id integer, generation bigint, payloads bytea[], times timestamptz[],
+	partitions integer[], offsets bigint[],
+	OUT accepted integer, OUT merged integer, OUT duplicates integer, OUT rejected integer, OUT skipped integer)
+	LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'rig_worker_ingest';
+COMMENT ON FUNCTION rigalpha.worker_ingest(integer, bigint, bytea[], timestamptz[], integer[], bigint[])
+	IS 'Stores a batch of messages and moves the positions, in one transaction';
+
+CREATE FUNCTION rigalpha.worker_advance(source_id integer, generation bigint, partitions integer[], next_offsets bigint[],
+	messages integer[], readings integer[], duplicates integer[], rejected integer[], skipped integer[])
+	RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	UPDATE rigalpha.kafka_offsets o
+		SET next_offset = greatest(o.next_offset, n.next_offset), messages = o.messages + n.messages, readings = o.readings + n.readings,
+			duplicates = o.duplicates + n.duplicates, rejected = o.rejected + n.rejected, skipped = o.skipped + n.skipped,
+			updated_at = clock_timestamp()
+		FROM unnest(worker_advance.partitions, worker_advance.next_offsets, worker_advance.messages, worker_advance.readings,
+			worker_advance.duplicates, worker_advance.rejected, worker_advance.skipped)
+			AS n (part, next_offset, messages, readings, duplicates, rejected, skipped)
+		WHERE o.source_id = worker_advance.source_id AND o."partition" = n.part AND o.generation = worker_advance.generation;
+END
+$$;
+COMMENT ON FUNCTION rigalpha.worker_advance(integer, bigint, integer[], bigint[], integer[], integer[], integer[], integer[], integer[])
+	IS 'Moves the positions and counters of partitions that worker_fence() has locked; a position never falls';
+
+CREATE FUNCTION rigalpha.worker_reject(source_id integer, generation bigint, payload bytea, message_time timestamptz,
+	"partition" integer, "offset" bigint, reason text, detail text) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+#variable_conflict use_variable
+BEGIN
+	PERFORM rigalpha.worker_fence(source_id, generation, ARRAY["partition"]);
+	PERFORM rigalpha.add_dead_letter(clock_timestamp(), (SELECT s.name FROM rigalpha.kafka_sources s WHERE s.id = worker_reject.source_id),
+		"partition", "offset", message_time, -1, NULL, NULL, reason, detail, coalesce(payload, ''), NULL,
+		coalesce((SELECT st.setting::integer FROM pg_settings st WHERE st.name = 'rigalpha.max_payload'), 1048576));
+	PERFORM rigalpha.worker_advance(source_id, generation, ARRAY["partition"], ARRAY["offset" + 1], ARRAY[1], ARRAY[0], ARRAY[0], ARRAY[1], ARRAY[0]);
+END
+$$;
+COMMENT ON FUNCTION rigalpha.worker_reject(integer, bigint, bytea, timestamptz, integer, bigint, text, text)
+	IS 'Writes the dead letter of a message that could not be ingested and moves its position';
+
+CREATE FUNCTION rigalpha.worker_gap(source_id integer, generation bigint, "partition" integer, from_offset bigint, to_offset bigint, reason text)
+	RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+#variable_conflict use_variable
+BEGIN
+	PERFORM rigalpha.worker_fence(source_id, generation, ARRAY["partition"]);
+	INSERT INTO rigalpha.kafka_gaps (source_id, "partition", from_offset, to_offset, reason)
+		VALUES (source_id, "partition", from_offset, to_offset, reason);
+	UPDATE rigalpha.kafka_offsets o SET next_offset = to_offset, updated_at = clock_timestamp()
+		WHERE o.source_id = worker_gap.source_id AND o."partition" = worker_gap."partition";
+END
+$$;
+COMMENT ON FUNCTION rigalpha.worker_gap(integer, bigint, integer, bigint, bigint, text)
+	IS 'Records offsets that the broker no longer has and goes on behind them';
+
+CREATE FUNCTION rigalpha.worker_report(source_id integer, slot integer, slots integer, pid integer, state text, error text,
+	partitions integer[], high_watermarks bigint[]) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	consumed bigint;
+BEGIN
+	UPDATE rigalpha.kafka_offsets o SET high_watermark = n.high
+		FROM unnest(partitions, high_watermarks) AS n (part, high)
+		WHERE o.source_id = worker_report.source_id AND o."partition" = n.part AND n.high >= 0
+			AND o.high_watermark IS DISTINCT FROM n.high;
+	SELECT coalesce(sum(o.messages), 0) INTO consumed FROM rigalpha.kafka_offsets o
+		WHERE o.source_id = worker_report.source_id AND o."partition" % worker_report.slots = worker_report.slot;
+
+	-- A worker that waits for a lease may report, but must not touch the lease of the holder.
+	UPDATE rigalpha.kafka_workers w
+		SET state = worker_report.state,
+			state_since = CASE WHEN w.state = worker_report.state THEN w.state_since ELSE clock_timestamp() END,
+			last_error = coalesce(worker_report.error, w.last_error),
+			last_error_at = CASE WHEN worker_report.error IS NULL THEN w.last_error_at ELSE clock_timestamp() END,
+			rate = CASE WHEN clock_timestamp() - w.reported_at < interval '500 ms' THEN w.rate
+				ELSE (consumed - w.messages) / extract(epoch FROM clock_timestamp() - w.reported_at) END,
+			messages = CASE WHEN clock_timestamp() - w.reported_at < interval '500 ms' THEN w.messages ELSE consumed END,
+			reported_at = CASE WHEN clock_timestamp() - w.reported_at < interval '500 ms' THEN w.reported_at ELSE clock_timestamp() END,
+			holder_pid = CASE WHEN worker_report.state = 'stopped' THEN NULL ELSE w.holder_pid END,
+			leased_until = CASE WHEN worker_report.state = 'stopped' THEN NULL ELSE clock_timestamp() + rigalpha.worker_lease() END
+		WHERE w.source_id = worker_report.source_id AND w.slot = worker_report.slot AND w.holder_pid = worker_report.pid;
+	IF NOT FOUND THEN
+		INSERT INTO rigalpha.kafka_workers (source_id, slot, slots, state, last_error, last_error_at)
+			SELECT worker_report.source_id, worker_report.slot, worker_report.slots, worker_report.state, worker_report.error,
+				CASE WHEN worker_report.error IS NOT NULL THEN clock_timestamp() END
+			FROM rigalpha.kafka_sources s WHERE s.id = worker_report.source_id
+			ON CONFLICT ON CONSTRAINT kafka_workers_pkey DO NOTHING;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION rigalpha.worker_report(integer, integer, integer, integer, text, text, integer[], bigint[])
+	IS 'Shows the state of a worker in kafka_status and renews its lease; state stopped gives the lease back';
+
+CREATE FUNCTION rigalpha.maintenance_tick() RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	today date := (clock_timestamp() AT TIME ZONE 'UTC')::date;
+	missing date[];
+BEGIN
+	IF NOT rigalpha.node_is_current() OR pg_is_in_recovery() THEN
+		RETURN;
+	END IF;
+	missing := ARRAY(SELECT today + n FROM generate_series(0, current_setting('rigalpha.partitions_ahead')::integer) AS n
+		WHERE to_regclass('rigalpha.readings_' || to_char((today + n)::timestamp, 'YYYYMMDD')) IS NULL);
+	IF cardinality(missing) > 0 THEN
+		PERFORM rigalpha.ensure_partitions(missing);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION rigalpha.maintenance_tick() IS 'Work of the background worker''s clock: partitions ahead; cheap, called once a minute';
+CREATE FUNCTION rigalpha.setup() RETURNS text
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	IF pg_encoding_to_char((SELECT encoding FROM pg_database WHERE datname = current_database())) <> 'UTF8' THEN
+		RAISE EXCEPTION 'rigalpha needs a database in UTF8'
+			USING ERRCODE = 'feature_not_supported', HINT = 'Create the database with ENCODING ''UTF8''.';
+	END IF;
+	IF EXISTS (SELECT FROM rigalpha.node) AND NOT rigalpha.node_is_current() THEN
+		RAISE EXCEPTION 'this database was restored or copied from another one'
+			USING ERRCODE = 'RA002', HINT = 'Run SELECT rigalpha.adopt().';
+	END IF;
+	INSERT INTO rigalpha.node (system_identifier, database_oid)
+		VALUES (rigalpha.system_identifier(), rigalpha.database_oid()) ON CONFLICT DO NOTHING;
+	INSERT INTO rigalpha.sensors (id, name, label, unit, category, normal_min, normal_max, origin)
+		SELECT b.ordinal, b.name, b.label, b.unit, b.category, b.normal_min, b.normal_max, 'builtin'
+		FROM rigalpha.builtin_sensors() b
+		WHERE NOT EXISTS (SELECT FROM rigalpha.sensors)
+		ORDER BY b.ordinal;
+	PERFORM setval('rigalpha.sensors_id_seq', greatest(1000, (SELECT max(id) FROM rigalpha.sensors), s.last_value))
+		FROM rigalpha.sensors_id_seq s;
+	PERFORM rigalpha.maintenance_tick();
+	RETURN 'ready';
+END
+$$;
+COMMENT ON FUNCTION rigalpha.setup() IS 'Makes a new installation ready: node row, built-in sensors, first partitions; may be repeated';
+
+CREATE FUNCTION rigalpha.adopt() RETURNS integer
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	new_epoch integer;
+BEGIN
+	SELECT epoch INTO new_epoch FROM rigalpha.node FOR UPDATE;
+	IF new_epoch IS NULL THEN
+		RAISE EXCEPTION 'rigalpha is not set up in this database'
+			USING ERRCODE = 'RA001', HINT = 'Run SELECT rigalpha.setup().';
+	END IF;
+	IF NOT rigalpha.node_is_current() THEN
+		UPDATE rigalpha.node SET system_identifier = rigalpha.system_identifier(), database_oid = rigalpha.database_oid(),
+			epoch = epoch + 1, adopted_at = now()
+			RETURNING epoch INTO new_epoch;
+		DELETE FROM rigalpha.kafka_workers;
+		PERFORM rigalpha.maintenance_tick();
+	END IF;
+	RETURN new_epoch;
+END
+$$;
+COMMENT ON FUNCTION rigalpha.adopt() IS 'Accepts a restored, copied or upgraded database as this node; returns its epoch';
+
+CREATE FUNCTION rigalpha.status(OUT version text, OUT ready boolean, OUT reason text, OUT epoch integer, OUT machines integer,
+	OUT sensors integer, OUT readings bigint, OUT newest_ts timestamptz, OUT dead_letters bigint, OUT kafka_sources integer,
+	OUT kafka_running integer, OUT kafka_lag bigint, OUT kafka_rate float8, OUT kafka_gaps bigint)
+	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT (SELECT extversion FROM pg_extension WHERE extname = 'rigalpha'),
+		rigalpha.node_is_current(),
+		CASE WHEN rigalpha.node_is_current() THEN NULL
+			WHEN EXISTS (SELECT FROM rigalpha.node) THEN 'restored or copied from another database; run SELECT rigalpha.adopt()'
+			ELSE 'not set up; run SELECT rigalpha.setup()' END,
+		(SELECT n.epoch FROM rigalpha.node n),
+		(SELECT count(*)::integer FROM rigalpha.machines),
+		(SELECT count(DISTINCT ms.sensor_id)::integer FROM rigalpha.machine_sensors ms),
+		(SELECT coalesce(sum(st.readings), 0)::bigint FROM rigalpha.machine_state st),
+		(SELECT max(st.ts) FROM rigalpha.machine_state st),
+		(SELECT count(*) FROM rigalpha.dead_letters d WHERE d.replayed_at IS NULL),
+		(SELECT count(*)::integer FROM rigalpha.kafka_sources),
+		(SELECT count(*)::integer FROM rigalpha.kafka_status k WHERE k.state = 'running'),
+		(SELECT sum(k.lag)::bigint FROM rigalpha.kafka_status k),
+		(SELECT sum(k.rate) FROM rigalpha.kafka_status k),
+		(SELECT count(*) FROM rigalpha.kafka_gaps)
+	$$;
+COMMENT ON FUNCTION rigalpha.status() IS 'One-row summary of the installation';
+CREATE TABLE rigalpha.simulator_control (
+	name text PRIMARY KEY DEFAULT 'default' CHECK (octet_length(name) BETWEEN 1 AND 63),
+	running boolean NOT NULL DEFAULT true,
+	rate float8 NOT NULL DEFAULT 1 CHECK (rate > 0 AND rate <= 100000),
+	fault text CHECK (fault IN ('kick', 'washout', 'stick_slip', 'bearing_wear', 'pump_valve', 'sensor_freeze', 'clock_skew', 'outage')),
+	fault_machine text,
+	fault_started_at timestamptz,
+	target text,
+	pid integer,
+	heartbeat_at timestamptz,
+	sent bigint NOT NULL DEFAULT 0,
+	note text
+);
+COMMENT ON TABLE rigalpha.simulator_control IS 'Switches of running simulators (rigalpha-sim): they read their row every second';
+COMMENT ON COLUMN rigalpha.simulator_control.name IS 'Name of the simulator';
+COMMENT ON COLUMN rigalpha.simulator_control.running IS 'False = it sends nothing';
+COMMENT ON COLUMN rigalpha.simulator_control.rate IS 'Messages per second and machine';
+COMMENT ON COLUMN rigalpha.simulator_control.fault IS 'Fault script to play; null = none';
+COMMENT ON COLUMN rigalpha.simulator_control.fault_machine IS 'Machine that has the fault; null = the first';
+COMMENT ON COLUMN rigalpha.simulator_control.fault_started_at IS 'When the simulator began the fault';
+COMMENT ON COLUMN rigalpha.simulator_control.target IS 'Where it sends to';
+COMMENT ON COLUMN rigalpha.simulator_control.pid IS 'Its process';
+COMMENT ON COLUMN rigalpha.simulator_control.heartbeat_at IS 'When it last wrote here';
+COMMENT ON COLUMN rigalpha.simulator_control.sent IS 'Messages sent';
+COMMENT ON COLUMN rigalpha.simulator_control.note IS 'What it says of itself';
+CREATE VIEW rigalpha_api.machines AS
+	SELECT m.id, m.name, m.label, rigalpha.state_name(st.state) AS state, st.ts, st.received_at,
+		round((extract(epoch FROM st.received_at - st.ts) * 1000)::numeric, 3)::float8 AS latency_ms,
+		round((extract(epoch FROM clock_timestamp() - st.ts) * 1000)::numeric)::float8 AS age_ms,
+		st.readings, (SELECT count(*)::integer FROM rigalpha.machine_sensors ms WHERE ms.machine_id = m.id) AS sensors
+	FROM rigalpha.machines m
+	JOIN rigalpha.machine_state st ON st.machine_id = m.id;
+COMMENT ON VIEW rigalpha_api.machines IS 'Machines with their latest state';
+COMMENT ON COLUMN rigalpha_api.machines.id IS 'Key, as in notifications';
+COMMENT ON COLUMN rigalpha_api.machines.name IS 'Name';
+COMMENT ON COLUMN rigalpha_api.machines.label IS 'Text for people; empty = the name is shown';
+COMMENT ON COLUMN rigalpha_api.machines.state IS 'State word';
+COMMENT ON COLUMN rigalpha_api.machines.ts IS 'Device time of the newest reading';
+COMMENT ON COLUMN rigalpha_api.machines.received_at IS 'When it was stored';
+COMMENT ON COLUMN rigalpha_api.machines.latency_ms IS 'received_at minus ts; negative = the device clock is ahead';
+COMMENT ON COLUMN rigalpha_api.machines.age_ms IS 'Time since ts by the server clock';
+COMMENT ON COLUMN rigalpha_api.machines.readings IS 'Readings stored';
+COMMENT ON COLUMN rigalpha_api.machines.sensors IS 'Sensors that the machine has';
+
+CREATE VIEW rigalpha_api.machine_sensors AS
+	SELECT m.name AS machine, s.name, s.label, s.unit, s.category, s.normal_min, s.normal_max, s.origin, ss.position,
+		coalesce(ms.display_order, ss.position) AS display_order, ss.value, ss.ts
+	FROM rigalpha.sensor_state ss
+	JOIN rigalpha.machine_sensors ms ON ms.machine_id = ss.machine_id AND ms.sensor_id = ss.sensor_id
+	JOIN rigalpha.machines m ON m.id = ss.machine_id
+	JOIN rigalpha.sensors s ON s.id = ss.sensor_id;
+COMMENT ON VIEW rigalpha_api.machine_sensors IS 'Sensors of each machine with their newest value';
+COMMENT ON COLUMN rigalpha_api.machine_sensors.machine IS 'Machine';
+COMMENT ON COLUMN rigalpha_api.machine_sensors.name IS 'Sensor name';
+COMMENT ON COLUMN rigalpha_api.machine_sensors.label IS 'Text for people; empty = the name is shown';
+COMMENT ON COLUMN rigalpha_api.machine_sensors.unit IS 'Unit; empty = unknown';
+COMMENT ON COLUMN rigalpha_api.machine_sensors.category IS 'Group';
+COMMENT ON COLUMN rigalpha_api.machine_sensors.normal_min IS 'Low end of the normal range';
+COMMENT ON COLUMN rigalpha_api.machine_sensors.normal_max IS 'High end of the normal range';
+COMMENT ON COLUMN rigalpha_api.machine_sensors.origin IS 'builtin, discovered or custom';
+COMMENT ON COLUMN rigalpha_api.machine_sensors.position IS 'Position in the arrays of the machine';
+COMMENT ON COLUMN rigalpha_api.machine_sensors.display_order IS 'Order in the dashboard';
+COMMENT ON COLUMN rigalpha_api.machine_sensors.value IS 'Newest value; null = never sent';
+COMMENT ON COLUMN rigalpha_api.machine_sensors.ts IS 'Device time of that value';
+
+CREATE VIEW rigalpha_api.sensors AS
+	SELECT s.name, s.label, s.unit, s.category, s.normal_min, s.normal_max, s.origin FROM rigalpha.sensors s;
+COMMENT ON VIEW rigalpha_api.sensors IS 'Dictionary of sensors';
+COMMENT ON COLUMN rigalpha_api.sensors.name IS 'Sensor name';
+COMMENT ON COLUMN rigalpha_api.sensors.label IS 'Text for people; empty = the name is shown';
+COMMENT ON COLUMN rigalpha_api.sensors.unit IS 'Unit; empty = unknown';
+COMMENT ON COLUMN rigalpha_api.sensors.category IS 'Group';
+COMMENT ON COLUMN rigalpha_api.sensors.normal_min IS 'Low end of the normal range';
+COMMENT ON COLUMN rigalpha_api.sensors.normal_max IS 'High end of the normal range';
+COMMENT ON COLUMN rigalpha_api.sensors.origin IS 'builtin, discovered or custom';
+
+CREATE VIEW rigalpha_api.live AS
+	SELECT st.machine_id, m.name AS machine, rigalpha.state_name(st.state) AS state, st.ts, st.received_at,
+		round((extract(epoch FROM st.received_at - st.ts) * 1000)::numeric, 3)::float8 AS latency_ms, st.readings,
+		(SELECT jsonb_object_agg(s.name, st.sensor_values[ms.position])
+			FROM rigalpha.machine_sensors ms JOIN rigalpha.sensors s ON s.id = ms.sensor_id
+			WHERE ms.machine_id = st.machine_id AND st.sensor_values[ms.position] IS NOT NULL) AS "values"
+	FROM rigalpha.machine_state st
+	JOIN rigalpha.machines m ON m.id = st.machine_id;
+COMMENT ON VIEW rigalpha_api.live IS 'What a live event carries: one row per machine with the newest value of each sensor';
+COMMENT ON COLUMN rigalpha_api.live.machine_id IS 'Key, as in notifications';
+COMMENT ON COLUMN rigalpha_api.live.machine IS 'Machine';
+COMMENT ON COLUMN rigalpha_api.live.state IS 'State word';
+COMMENT ON COLUMN rigalpha_api.live.ts IS 'Device time of the newest reading';
+COMMENT ON COLUMN rigalpha_api.live.received_at IS 'When it was stored';
+COMMENT ON COLUMN rigalpha_api.live.latency_ms IS 'received_at minus ts; negative = the device clock is ahead';
+COMMENT ON COLUMN rigalpha_api.live.readings IS 'Readings stored';
+COMMENT ON COLUMN rigalpha_api.live."values" IS 'Newest value of each sensor by name';
+
+CREATE FUNCTION rigalpha_api.readings(machine text, from_ts timestamptz, to_ts timestamptz, sensor_names text[] DEFAULT NULL,
+	max_rows integer DEFAULT 5000) RETURNS json
+	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+	WITH target AS (SELECT m.id, m.name FROM rigalpha.machines m WHERE m.name = readings.machine),
+	newest AS (
+		SELECT r.ts, r.state, r.sensor_values
+		FROM rigalpha.readings r
+		WHERE r.machine_id = (SELECT id FROM target) AND r.ts >= from_ts AND r.ts < to_ts
+		ORDER BY r.ts DESC LIMIT least(greatest(coalesce(max_rows, 5000), 1), 100000)),
+	columns AS (
+		SELECT s.name, ms.position
+		FROM rigalpha.machine_sensors ms JOIN rigalpha.sensors s ON s.id = ms.sensor_id
+		WHERE ms.machine_id = (SELECT id FROM target) AND (sensor_names IS NULL OR s.name = ANY (sensor_names)))
+	SELECT json_build_object(
+		'machine', target.name,
+		'ts', coalesce((SELECT json_agg((extract(epoch FROM n.ts) * 1000)::float8 ORDER BY n.ts) FROM newest n), '[]'),
+		'state', coalesce((SELECT json_agg(rigalpha.state_name(n.state) ORDER BY n.ts) FROM newest n), '[]'),
+		'values', coalesce((SELECT json_object_agg(c.name,
+			coalesce((SELECT json_agg(n.sensor_values[c.position] ORDER BY n.ts) FROM newest n), '[]') ORDER BY c.position)
+			FROM columns c), '{}'))
+	FROM target
+	$$;
+COMMENT ON FUNCTION rigalpha_api.readings(text, timestamptz, timestamptz, text[], integer)
+	IS 'Readings of one machine in a time range, by column, times in Unix milliseconds; the newest max_rows of them; null = unknown machine';
+
+CREATE VIEW rigalpha_api.status AS SELECT * FROM rigalpha.status();
+COMMENT ON VIEW rigalpha_api.status IS 'One-row summary of the installation';
+
+CREATE VIEW rigalpha_api.kafka_status AS SELECT * FROM rigalpha.kafka_status;
+COMMENT ON VIEW rigalpha_api.kafka_status IS 'State of the Kafka workers';
+
+CREATE VIEW rigalpha_api.dead_letters AS
+	SELECT d.id, d.received_at, d.source, d."partition", d."offset", d.reading_index, d.machine, d.field, d.reason, d.detail,
+		d.payload_size, d.replayed_at
+	FROM rigalpha.dead_letters d;
+COMMENT ON VIEW rigalpha_api.dead_letters IS 'Refused messages and readings, without their bytes';
+
+-- The columns of these views mean what they mean in the relations that they show.
+DO $$
+DECLARE
+	c record;
+BEGIN
+	FOR c IN
+		SELECT v.attrelid::regclass AS view, v.attname, coalesce(
+			pg_catalog.col_description(pg_catalog.to_regclass('rigalpha.' || pg_catalog.quote_ident(r.relname)),
+				(SELECT t.attnum FROM pg_catalog.pg_attribute t
+					WHERE t.attrelid = pg_catalog.to_regclass('rigalpha.' || pg_catalog.quote_ident(r.relname)) AND t.attname = v.attname)),
+			pg_catalog.replace(v.attname, '_', ' ')) AS text
+		FROM pg_catalog.pg_attribute v JOIN pg_catalog.pg_class r ON r.oid = v.attrelid
+		WHERE r.relnamespace = 'rigalpha_api'::pg_catalog.regnamespace AND v.attnum > 0
+			AND r.relname IN ('status', 'kafka_status', 'dead_letters')
+	LOOP
+		EXECUTE pg_catalog.format('COMMENT ON COLUMN %s.%I IS %L', c.view, c.attname, c.text);
+	END LOOP;
+END
+$$;
+-- Everything belongs to rigalpha_owner, who cannot log in; functions are closed to the public
+-- and then opened to the role that needs them.
+DO $$
+DECLARE
+	member record;
+BEGIN
+	FOR member IN
+		SELECT d.classid, d.objid, c.relkind, c.oid::regclass AS relation, p.oid::regprocedure AS routine
+		FROM pg_catalog.pg_depend d
+		LEFT JOIN pg_catalog.pg_class c ON d.classid = 'pg_catalog.pg_class'::regclass AND c.oid = d.objid
+		LEFT JOIN pg_catalog.pg_proc p ON d.classid = 'pg_catalog.pg_proc'::regclass AND p.oid = d.objid
+		WHERE d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.deptype = 'e'
+			AND d.refobjid = (SELECT oid FROM pg_catalog.pg_extension WHERE extname = 'rigalpha')
+		ORDER BY d.objid
+	LOOP
+		IF member.relkind IN ('r', 'p') THEN
+			EXECUTE pg_catalog.format('ALTER TABLE %s OWNER TO rigalpha_owner', member.relation);
+		ELSIF member.relkind = 'v' THEN
+			EXECUTE pg_catalog.format('ALTER VIEW %s OWNER TO rigalpha_owner', member.relation);
+		ELSIF member.routine IS NOT NULL THEN
+			EXECUTE pg_catalog.format('ALTER FUNCTION %s OWNER TO rigalpha_owner', member.routine);
+			EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', member.routine);
+		END IF;
+	END LOOP;
+END
+$$;
+
+GRANT EXECUTE ON FUNCTION rigalpha.ingest TO rigalpha_ingest, rigalpha_admin;
+GRANT EXECUTE ON FUNCTION rigalpha.worker_abi, rigalpha.worker_sources, rigalpha.worker_claim, rigalpha.worker_ingest,
+	rigalpha.worker_reject, rigalpha.worker_gap, rigalpha.worker_report, rigalpha.maintenance_tick TO rigalpha_worker;
+
+GRANT SELECT ON ALL TABLES IN SCHEMA rigalpha_api TO rigalpha_viewer;
+GRANT EXECUTE ON FUNCTION rigalpha_api.readings TO rigalpha_viewer;
+GRANT SELECT ON rigalpha.machines, rigalpha.sensors, rigalpha.sensor_aliases, rigalpha.machine_sensors, rigalpha.readings,
+	rigalpha.reading_values, rigalpha.machine_state, rigalpha.sensor_state, rigalpha.thresholds, rigalpha.effective_thresholds,
+	rigalpha.kafka_status, rigalpha.kafka_gaps TO rigalpha_viewer;
+GRANT EXECUTE ON FUNCTION rigalpha.status, rigalpha.value, rigalpha.state_name, rigalpha.state_codes, rigalpha.flag_names,
+	rigalpha.builtin_sensors, rigalpha.node_is_current, rigalpha.system_identifier, rigalpha.database_oid TO rigalpha_viewer;
+
+GRANT SELECT ON rigalpha.dead_letters, rigalpha.simulator_control TO rigalpha_operator;
+GRANT SELECT ON rigalpha.node, rigalpha.kafka_sources, rigalpha.kafka_offsets, rigalpha.kafka_workers TO rigalpha_admin;
+
+-- By column: keys come from their sequences (readings of a deleted machine must not get another
+-- owner), periods of thresholds and revisions of sources from their triggers.
+GRANT INSERT (name, label, sensor_quota), UPDATE (name, label, sensor_quota) ON rigalpha.machines TO rigalpha_admin;
+GRANT INSERT (name, label, unit, category, normal_min, normal_max, origin), UPDATE (name, label, unit, category, normal_min, normal_max, origin)
+	ON rigalpha.sensors TO rigalpha_admin;
+GRANT INSERT (machine_id, sensor_id, lolo, lo, hi, hihi, deadband, on_delay, off_delay), UPDATE (lolo, lo, hi, hihi, deadband, on_delay, off_delay)
+	ON rigalpha.thresholds TO rigalpha_admin;
+GRANT INSERT (name, brokers, topic, config, workers, paused), UPDATE (name, brokers, topic, config, workers, paused)
+	ON rigalpha.kafka_sources TO rigalpha_admin;
+GRANT DELETE ON rigalpha.sensors, rigalpha.thresholds, rigalpha.kafka_sources TO rigalpha_admin;
+GRANT INSERT, UPDATE, DELETE ON rigalpha.sensor_aliases TO rigalpha_admin;
+GRANT UPDATE (display_order) ON rigalpha.machine_sensors TO rigalpha_admin;
+GRANT INSERT, UPDATE, DELETE ON rigalpha.simulator_control TO rigalpha_admin;
+GRANT USAGE ON SEQUENCE rigalpha.machines_id_seq, rigalpha.sensors_id_seq, rigalpha.thresholds_id_seq,
+	rigalpha.kafka_sources_id_seq TO rigalpha_admin;
+GRANT EXECUTE ON FUNCTION rigalpha.setup, rigalpha.adopt, rigalpha.set_threshold, rigalpha.create_kafka_source,
+	rigalpha.set_source_paused, rigalpha.pause_source, rigalpha.resume_source, rigalpha.drop_source,
+	rigalpha.replay_dead_letters, rigalpha.ensure_partitions TO rigalpha_admin;
