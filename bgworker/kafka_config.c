@@ -20,7 +20,7 @@ const RigKafkaSetting RIG_KAFKA_DEFAULTS[] = {
 
 const RigKafkaSetting RIG_KAFKA_DEFAULTS_BEFORE_2_2[] = {
 	/* More than a second of data, because the fetcher sleeps that long on a full queue. */
-	{"queued.max.messages.kbytes", "196608"},
+	{"queued.max.messages.kbytes", "393216"},
 	{"queued.min.messages", "300000"},
 	{NULL, NULL}
 };
