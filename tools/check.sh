@@ -15,6 +15,7 @@
 #   ui          modules of the page (web/ui/test)
 #   browser     the page in Chromium (test/browser)
 #   kafka       end to end through Apache Kafka (test/kafka)
+#   speed       floors of the benchmarks, beside their peers (bench)
 # Environment:
 #   CI=true          warnings are errors, missing test data is a failure
 #   SUITE_SECONDS    time limit of one suite (default 3600)
@@ -26,7 +27,7 @@ set -euo pipefail
 # shellcheck source=tools/cluster.sh
 . "$ROOT/tools/cluster.sh"
 
-ALL_SUITES=(lint unit fuzz regress isolation pgtap tap tools http ui browser kafka)
+ALL_SUITES=(lint unit fuzz regress isolation pgtap tap tools http ui browser kafka speed)
 CHECK=$BUILD/check
 CLUSTER=$CHECK/cluster
 SUITE_SECONDS=${SUITE_SECONDS:-3600}
@@ -108,6 +109,11 @@ suite_http()
 suite_ui()
 {
 	make -C web/ui check
+}
+
+suite_speed()
+{
+	make -C bench floors
 }
 
 suite_browser()
