@@ -74,3 +74,24 @@ CREATE FUNCTION rigalpha.status(OUT version text, OUT ready boolean, OUT reason 
 		(SELECT count(*) FROM rigalpha.kafka_gaps)
 	$$;
 COMMENT ON FUNCTION rigalpha.status() IS 'One-row summary of the installation';
+
+-- DROP EXTENSION would drop every reading with it, without a word. A view that is not part of the
+-- extension but depends on its tables makes it refuse, unless CASCADE is said.
+CREATE FUNCTION rigalpha.protect_data(enabled boolean DEFAULT true) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	SET client_min_messages = warning
+	AS $$
+BEGIN
+	IF enabled THEN
+		CREATE OR REPLACE VIEW rigalpha.data_guard AS
+			SELECT 'DROP EXTENSION would drop all readings'::text AS reason FROM rigalpha.readings WHERE false;
+		COMMENT ON VIEW rigalpha.data_guard IS 'Keeps DROP EXTENSION from dropping the data; see protect_data()';
+	ELSE
+		DROP VIEW IF EXISTS rigalpha.data_guard;
+	END IF;
+	RETURN enabled;
+END
+$$;
+COMMENT ON FUNCTION rigalpha.protect_data(boolean)
+	IS 'Makes DROP EXTENSION without CASCADE fail instead of dropping all data with it; false takes that back';

@@ -37,6 +37,8 @@ GRANT SELECT ON rigalpha.machines, rigalpha.sensors, rigalpha.sensor_aliases, ri
 GRANT EXECUTE ON FUNCTION rigalpha.status, rigalpha.value, rigalpha.state_name, rigalpha.state_codes, rigalpha.flag_names,
 	rigalpha.builtin_sensors, rigalpha.node_is_current, rigalpha.system_identifier, rigalpha.database_oid TO rigalpha_viewer;
 
+GRANT SELECT, INSERT, UPDATE ON rigalpha.simulator_control TO rigalpha_simulator;
+
 GRANT SELECT ON rigalpha.dead_letters, rigalpha.simulator_control TO rigalpha_operator;
 GRANT SELECT ON rigalpha.node, rigalpha.kafka_sources, rigalpha.kafka_offsets, rigalpha.kafka_workers TO rigalpha_admin;
 
@@ -55,6 +57,6 @@ GRANT UPDATE (display_order) ON rigalpha.machine_sensors TO rigalpha_admin;
 GRANT INSERT, UPDATE, DELETE ON rigalpha.simulator_control TO rigalpha_admin;
 GRANT USAGE ON SEQUENCE rigalpha.machines_id_seq, rigalpha.sensors_id_seq, rigalpha.thresholds_id_seq,
 	rigalpha.kafka_sources_id_seq TO rigalpha_admin;
-GRANT EXECUTE ON FUNCTION rigalpha.setup, rigalpha.adopt, rigalpha.set_threshold, rigalpha.create_kafka_source,
+GRANT EXECUTE ON FUNCTION rigalpha.setup, rigalpha.adopt, rigalpha.protect_data, rigalpha.set_threshold, rigalpha.create_kafka_source,
 	rigalpha.set_source_paused, rigalpha.pause_source, rigalpha.resume_source, rigalpha.drop_source,
 	rigalpha.replay_dead_letters, rigalpha.ensure_partitions TO rigalpha_admin;

@@ -14,6 +14,7 @@
 #   http        the sidecar (test/http)
 #   ui          modules of the page (web/ui/test)
 #   browser     the page in Chromium (test/browser)
+#   restore     a dump of the running stack in an empty cluster (test/restore)
 #   kafka       end to end through Apache Kafka (test/kafka)
 #   speed       floors of the benchmarks, beside their peers (bench)
 # Environment:
@@ -27,7 +28,7 @@ set -euo pipefail
 # shellcheck source=tools/cluster.sh
 . "$ROOT/tools/cluster.sh"
 
-ALL_SUITES=(lint unit fuzz regress isolation pgtap tap tools http ui browser kafka speed)
+ALL_SUITES=(lint unit fuzz regress isolation pgtap tap tools http ui browser restore kafka speed)
 CHECK=$BUILD/check
 CLUSTER=$CHECK/cluster
 SUITE_SECONDS=${SUITE_SECONDS:-3600}
@@ -111,6 +112,13 @@ suite_ui()
 	make -C web/ui check
 }
 
+suite_restore()
+{
+	export HISTORY_HOURS=0.1
+	private_directory "$CHECK/restore_copy"
+	with_stack restore test/restore/run.sh "$CHECK/restore_copy"
+}
+
 suite_speed()
 {
 	make -C bench floors
@@ -146,15 +154,6 @@ prove_perl()
 	as_user rm -rf "$folder/tmp_check"
 	TESTDIR=$folder TESTDATADIR=$folder/data TESTLOGDIR=$folder/log PG_REGRESS=$pgxs/src/test/regress/pg_regress \
 		as_user prove --verbose --nocolor --norc -I "$pgxs/src/test/perl" -I test/lib "$@"
-}
-
-free_port()
-{
-	local port=$1
-	until port_is_free "$port"; do
-		port=$((port + 1))
-	done
-	echo "$port"
 }
 
 # The cluster of the suites that talk to a running server; started by the first of them.

@@ -103,6 +103,16 @@ port_is_free()
 		exit(bind($s, sockaddr_in($ARGV[0], INADDR_LOOPBACK)) ? 0 : 1)' "$1"
 }
 
+# The first free port from this one on.
+free_port()
+{
+	local port=$1
+	until port_is_free "$port"; do
+		port=$((port + 1))
+	done
+	echo "$port"
+}
+
 # True when the process exists and its command line contains the text: a pid file left
 # by a crash may name a process that has nothing to do with us.
 process_matches()

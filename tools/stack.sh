@@ -102,13 +102,11 @@ create_database()
 		CREATE EXTENSION rigalpha;
 		SELECT rigalpha.setup();
 		ALTER ROLE rigalpha_web PASSWORD :'web_password';
-		CREATE ROLE rigalpha_simulator LOGIN PASSWORD :'simulator_password';
-		GRANT USAGE ON SCHEMA rigalpha TO rigalpha_simulator;
-		GRANT SELECT, INSERT, UPDATE ON rigalpha.simulator_control TO rigalpha_simulator;
+		CREATE ROLE demo_simulator LOGIN PASSWORD :'simulator_password' IN ROLE rigalpha_simulator;
 	END
 	write_private "$DIR/pgpass" <<-END
 		127.0.0.1:$PG_PORT:rigalpha:rigalpha_web:$WEB_PASSWORD
-		127.0.0.1:$PG_PORT:rigalpha:rigalpha_simulator:$SIMULATOR_PASSWORD
+		127.0.0.1:$PG_PORT:rigalpha:demo_simulator:$SIMULATOR_PASSWORD
 	END
 	unset WEB_PASSWORD SIMULATOR_PASSWORD
 }
@@ -187,7 +185,7 @@ start_simulator()
 	say "starting the simulator: $MACHINES machines…"
 	[ "$HISTORY_HOURS" = 0 ] || history=(--backfill "$HISTORY_HOURS" --throttle "$BACKFILL_RATE")
 	(
-		use_login rigalpha_simulator
+		use_login demo_simulator
 		start_program simulator run --machines "$MACHINES" --rate "$RATE" "${history[@]}"
 	)
 	await_history

@@ -24,7 +24,7 @@ SELECT is_empty($$SELECT oid::regprocedure FROM pg_proc WHERE pronamespace IN (S
 	'functions with the rights of the owner pin the search path');
 SELECT is_empty($$SELECT oid::regprocedure FROM pg_proc WHERE pronamespace IN (SELECT oid FROM own_schemas) AND prokind <> 'f'$$, 'there are only plain functions');
 SELECT set_eq($$SELECT rolname::text, rolcanlogin, rolinherit FROM pg_roles WHERE rolname ~ '^rigalpha_'$$,
-	$$VALUES ('rigalpha_owner', false, true), ('rigalpha_admin', false, true), ('rigalpha_operator', false, true), ('rigalpha_viewer', false, true), ('rigalpha_ingest', false, true), ('rigalpha_web', true, false), ('rigalpha_worker', true, true)$$,
+	$$VALUES ('rigalpha_owner', false, true), ('rigalpha_admin', false, true), ('rigalpha_operator', false, true), ('rigalpha_viewer', false, true), ('rigalpha_ingest', false, true), ('rigalpha_simulator', false, true), ('rigalpha_web', true, false), ('rigalpha_worker', true, true)$$,
 	'roles: who may log in, and who inherits');
 SELECT is_empty($$SELECT rolname FROM pg_roles WHERE rolname ~ '^rigalpha_' AND (rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls)$$, 'no role is privileged');
 

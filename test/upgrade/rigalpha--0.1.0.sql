@@ -14,6 +14,7 @@ BEGIN
 			('rigalpha_operator', false, true),
 			('rigalpha_viewer', false, true),
 			('rigalpha_ingest', false, true),
+			('rigalpha_simulator', false, true),
 			('rigalpha_web', true, false),
 			('rigalpha_worker', true, true)
 		) AS r (name, may_login, inherits)
@@ -42,7 +43,7 @@ GRANT rigalpha_viewer, rigalpha_ingest TO rigalpha_web;
 
 COMMENT ON SCHEMA rigalpha IS 'Industrial monitoring: tables and functions';
 GRANT CREATE, USAGE ON SCHEMA rigalpha TO rigalpha_owner;
-GRANT USAGE ON SCHEMA rigalpha TO rigalpha_viewer, rigalpha_ingest, rigalpha_worker;
+GRANT USAGE ON SCHEMA rigalpha TO rigalpha_viewer, rigalpha_ingest, rigalpha_simulator, rigalpha_worker;
 
 CREATE SCHEMA rigalpha_api AUTHORIZATION rigalpha_owner;
 COMMENT ON SCHEMA rigalpha_api IS 'Views and functions for the HTTP sidecar and for reporting tools';
@@ -1304,6 +1305,27 @@ CREATE FUNCTION rigalpha.status(OUT version text, OUT ready boolean, OUT reason 
 		(SELECT count(*) FROM rigalpha.kafka_gaps)
 	$$;
 COMMENT ON FUNCTION rigalpha.status() IS 'One-row summary of the installation';
+
+-- DROP EXTENSION would drop every reading with it, without a word. A view that is not part of the
+-- extension but depends on its tables makes it refuse, unless CASCADE is said.
+CREATE FUNCTION rigalpha.protect_data(enabled boolean DEFAULT true) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	SET client_min_messages = warning
+	AS $$
+BEGIN
+	IF enabled THEN
+		CREATE OR REPLACE VIEW rigalpha.data_guard AS
+			SELECT 'DROP EXTENSION would drop all readings'::text AS reason FROM rigalpha.readings WHERE false;
+		COMMENT ON VIEW rigalpha.data_guard IS 'Keeps DROP EXTENSION from dropping the data; see protect_data()';
+	ELSE
+		DROP VIEW IF EXISTS rigalpha.data_guard;
+	END IF;
+	RETURN enabled;
+END
+$$;
+COMMENT ON FUNCTION rigalpha.protect_data(boolean)
+	IS 'Makes DROP EXTENSION without CASCADE fail instead of dropping all data with it; false takes that back';
 CREATE TABLE rigalpha.simulator_control (
 	name text PRIMARY KEY DEFAULT 'default' CHECK (octet_length(name) BETWEEN 1 AND 63),
 	running boolean NOT NULL DEFAULT true,
@@ -1495,6 +1517,8 @@ GRANT SELECT ON rigalpha.machines, rigalpha.sensors, rigalpha.sensor_aliases, ri
 GRANT EXECUTE ON FUNCTION rigalpha.status, rigalpha.value, rigalpha.state_name, rigalpha.state_codes, rigalpha.flag_names,
 	rigalpha.builtin_sensors, rigalpha.node_is_current, rigalpha.system_identifier, rigalpha.database_oid TO rigalpha_viewer;
 
+GRANT SELECT, INSERT, UPDATE ON rigalpha.simulator_control TO rigalpha_simulator;
+
 GRANT SELECT ON rigalpha.dead_letters, rigalpha.simulator_control TO rigalpha_operator;
 GRANT SELECT ON rigalpha.node, rigalpha.kafka_sources, rigalpha.kafka_offsets, rigalpha.kafka_workers TO rigalpha_admin;
 
@@ -1513,6 +1537,6 @@ GRANT UPDATE (display_order) ON rigalpha.machine_sensors TO rigalpha_admin;
 GRANT INSERT, UPDATE, DELETE ON rigalpha.simulator_control TO rigalpha_admin;
 GRANT USAGE ON SEQUENCE rigalpha.machines_id_seq, rigalpha.sensors_id_seq, rigalpha.thresholds_id_seq,
 	rigalpha.kafka_sources_id_seq TO rigalpha_admin;
-GRANT EXECUTE ON FUNCTION rigalpha.setup, rigalpha.adopt, rigalpha.set_threshold, rigalpha.create_kafka_source,
+GRANT EXECUTE ON FUNCTION rigalpha.setup, rigalpha.adopt, rigalpha.protect_data, rigalpha.set_threshold, rigalpha.create_kafka_source,
 	rigalpha.set_source_paused, rigalpha.pause_source, rigalpha.resume_source, rigalpha.drop_source,
 	rigalpha.replay_dead_letters, rigalpha.ensure_partitions TO rigalpha_admin;

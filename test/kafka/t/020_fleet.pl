@@ -71,9 +71,9 @@ sub kill_ingest
 	{
 		my $wanted = $acked + 5 + int(rand(40));
 		$sender->wait_acked($wanted, 30);
-		$sender->kill_sidecar;
+		$sender->sidecar->kill9;
 		$acked = $sender->check;
-		$sender->start_sidecar;
+		$sender->sidecar->start;
 	}
 	$sender->stop;
 	$sender->check;

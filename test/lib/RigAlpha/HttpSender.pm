@@ -1,5 +1,5 @@
-# The sidecar of a stack, and a client that posts numbered readings to it without pause and notes
-# each one that was answered 2xx (invariant I5: an answer of 2xx implies that it is stored, once).
+# A client that posts numbered readings to a sidecar without pause and notes each one that was
+# answered 2xx (invariant I5: an answer of 2xx implies that the reading is stored, once).
 package RigAlpha::HttpSender;
 
 use strict;
@@ -7,12 +7,11 @@ use warnings FATAL => 'all';
 
 use Carp;
 use HTTP::Tiny;
-use IPC::Run;
-use RigAlpha::Stack;
+use POSIX ();
+use RigAlpha::Sidecar;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $SIDECAR  = "$RigAlpha::Stack::ROOT/build/bin/rigalpha-web";
 my $INTERVAL = 0.005;    # seconds between posts
 my @senders;
 
@@ -20,53 +19,23 @@ sub start
 {
 	my ($class, $stack) = @_;
 	my $self = bless {
-		stack => $stack,
-		port  => RigAlpha::Stack::free_port(),
-		acked => $stack->scratch_file('acked'),
-		base  => int(time() * 1000) - 7_200_000,
+		stack   => $stack,
+		sidecar => RigAlpha::Sidecar->new($stack),
+		acked   => $stack->scratch_file('acked'),
+		base    => int(time() * 1000) - 7_200_000,
 	}, $class;
 
-	BAIL_OUT("$SIDECAR is missing: run make web") unless -x $SIDECAR;
 	push @senders, $self;
-	$self->start_sidecar;
 	$self->{client} = fork() // croak "fork: $!";
 	if ($self->{client} == 0)
 	{
 		$self->post_readings;
-		require POSIX;
 		POSIX::_exit(0);
 	}
 	return $self;
 }
 
-sub start_sidecar
-{
-	my ($self) = @_;
-	my $node = $self->{stack}->node;
-	local $ENV{PGHOST}          = $node->host;
-	local $ENV{PGPORT}          = $node->port;
-	local $ENV{PGUSER}          = 'rigalpha_web';
-	local $ENV{PGDATABASE}      = $RigAlpha::Stack::DATABASE;
-	local $ENV{RIGALPHA_LISTEN} = "127.0.0.1:$self->{port}";
-	my $log = $self->{stack}->scratch_file('sidecar.log');
-	$self->{sidecar} = IPC::Run::start([$SIDECAR], '<', \undef, '>', $log, '2>', "$log.err");
-
-	my $limit = time() + 30;
-	until (HTTP::Tiny->new(timeout => 2)->get("http://127.0.0.1:$self->{port}/readyz")->{success})
-	{
-		croak 'the sidecar did not become ready: ' . PostgreSQL::Test::Utils::slurp_file("$log.err") if time() > $limit;
-		select(undef, undef, undef, 0.05);
-	}
-	return;
-}
-
-sub kill_sidecar
-{
-	my ($self) = @_;
-	$self->{sidecar}->signal('KILL');
-	eval { $self->{sidecar}->finish };
-	return;
-}
+sub sidecar { return $_[0]{sidecar}; }
 
 # In the child, until SIGTERM.
 sub post_readings
@@ -79,7 +48,7 @@ sub post_readings
 	$acked->autoflush(1);
 	for (my $number = 1; !$stop; $number++)
 	{
-		my $answer = $http->post("http://127.0.0.1:$self->{port}/api/v1/ingest", {
+		my $answer = $http->post($self->{sidecar}->url . '/api/v1/ingest', {
 			headers => { 'Content-Type' => 'application/json' },
 			content => sprintf '{"machine_id":"http","timestamp":%d,"sensors":{"number":%d}}', $self->{base} + $number, $number });
 		print $acked "$number\n" if $answer->{success};
@@ -132,22 +101,14 @@ sub stop
 		waitpid $self->{client}, 0;
 		$self->{client} = 0;
 	}
-	if ($self->{sidecar} && $self->{sidecar}->pumpable)
-	{
-		$self->{sidecar}->signal('TERM');
-		eval { $self->{sidecar}->finish };
-	}
+	$self->{sidecar}->stop;
 	return;
 }
 
 END
 {
 	my $status = $?;
-	foreach my $sender (grep { $_->{client} } @senders)
-	{
-		kill 'KILL', $sender->{client};
-		eval { $sender->{sidecar}->kill_kill(grace => 1) };
-	}
+	kill 'KILL', $_->{client} foreach grep { $_->{client} } @senders;
 	$? = $status;
 }
 
