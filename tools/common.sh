@@ -117,7 +117,15 @@ free_port()
 # by a crash may name a process that has nothing to do with us.
 process_matches()
 {
-	[ -r "/proc/$1/cmdline" ] && tr '\0' ' ' <"/proc/$1/cmdline" | grep -qF -- "$2"
+	local line=
+	# Empty for a moment while the process executes another program, and for good once it is dead.
+	until [ -n "$line" ]; do
+		line=$(tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline") || return 1
+		if [ -z "$line" ] && ! grep -qs '^State:[[:space:]]*[RSDTt]' "/proc/$1/status"; then
+			return 1
+		fi
+	done
+	grep -qF -- "$2" <<<"$line"
 }
 
 # True when the pid file names a living process of this program: process_runs FILE TEXT.
@@ -140,7 +148,14 @@ start_process()
 	shift 2
 	setsid "$ROOT/tools/as-user.sh" "$@" >>"$log_file" 2>&1 </dev/null &
 	echo $! >"$pid_file"
+	wait_until 5 has_become $! "$1" || true
 	disown
+}
+
+# A new process is a copy of this shell until it executes its program, or fails to.
+has_become()
+{
+	process_matches "$1" "$2" || [ ! -e "/proc/$1" ]
 }
 
 # Ends the program of a pid file, by force after ten seconds: stop_process FILE TEXT.
