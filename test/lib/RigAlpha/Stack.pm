@@ -253,8 +253,10 @@ sub wait_for
 	$limit //= 60;
 	while (1)
 	{
-		my ($status, $out) = $self->{node}->psql($DATABASE, $query);
-		last if $status == 0 && $out eq 't';
+		# psql that cannot connect may end before it has read the query, which IPC::Run throws.
+		my ($status, $out) = eval { $self->{node}->psql($DATABASE, $query) };
+		last if defined $status && $status == 0 && $out eq 't';
+		$out //= 'no connection';
 		if (time() - $start > $limit)
 		{
 			diag("last answer: $out");
