@@ -1,0 +1,65 @@
+/*
+ * A trained model: everything that scoring needs, for one machine or for a fleet.
+ *
+ * The hybrid model holds all detectors; a model of a single algorithm holds that detector and
+ * what feeds it. Detectors see a reading as follows: the forest the values as they are, all
+ * others the prepared row, which is the robust z of every feature, clipped, with missing
+ * values filled in and masked features at 0.
+ */
+#ifndef RIG_MODEL_H
+#define RIG_MODEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "autoencoder.h"
+#include "calibration.h"
+#include "isolation_forest.h"
+#include "pca.h"
+#include "robust_scale.h"
+
+/* Limits that hold for every model, also for one that is imported. */
+#define RIG_MODEL_MAX_FEATURES 1600
+#define RIG_MODEL_MAX_NAME 63	/* bytes */
+#define RIG_MODEL_WINDOW 20		/* readings that the windowed detectors look at */
+
+typedef enum RigAlgorithm
+{
+	RIG_ALGORITHM_FOREST = 1,
+	RIG_ALGORITHM_PCA,
+	RIG_ALGORITHM_LSTM,
+	RIG_ALGORITHM_HYBRID
+} RigAlgorithm;
+
+typedef enum RigDetector
+{
+	RIG_DETECTOR_Z,				/* largest |z| of a feature */
+	RIG_DETECTOR_T2,			/* distance within the space of the row's PCA */
+	RIG_DETECTOR_Q,				/* distance from it */
+	RIG_DETECTOR_WINDOW,		/* residual of the window's PCA */
+	RIG_DETECTOR_FOREST,
+	RIG_DETECTOR_LSTM,
+	RIG_DETECTORS
+} RigDetector;
+
+typedef struct RigModel
+{
+	RigAlgorithm algorithm;
+	uint64_t	seed;
+	int32_t		features;
+	const char *const *names;	/* NUL-terminated, in the order of the rows */
+	int64_t		period;			/* usual step between readings in microseconds; 0 = rows have no time */
+	double		alarm_surprise; /* -log10 of the false alarms per reading that were asked for */
+
+	bool		has[RIG_DETECTORS];
+	RigScale	scale;
+	RigPca		row_pca;		/* of prepared rows */
+	RigPca		window_pca;		/* of RIG_MODEL_WINDOW prepared rows, oldest first */
+	RigForest	forest;
+	RigAutoencoder autoencoder;
+	RigCalibration calibrations[RIG_DETECTORS];
+	RigCalibration combined;	/* of the combined surprise; count 0 = none */
+	float		weights[RIG_DETECTORS];
+} RigModel;
+
+#endif
