@@ -1,0 +1,18 @@
+/*
+ * RIG_KERNEL marks a hot loop that is compiled once per instruction set and optimised harder
+ * than the rest; the loader picks the copy that the processor can run. The copies may round
+ * differently (fused multiply-add), so a result that must be the same everywhere comes from
+ * integers and comparisons only. A kernel calls nothing but inline functions and other kernels.
+ *
+ * Only gcc knows the levels by name; elsewhere the plain function remains.
+ */
+#ifndef RIG_KERNEL_H
+#define RIG_KERNEL_H
+
+#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
+#define RIG_KERNEL __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4"), optimize("O3")))
+#else
+#define RIG_KERNEL
+#endif
+
+#endif
