@@ -21,6 +21,7 @@
 /* Limits that hold for every model, also for one that is imported. */
 #define RIG_MODEL_MAX_FEATURES 1600
 #define RIG_MODEL_MAX_NAME 63	/* bytes */
+#define RIG_MODEL_RESTS 4		/* resting values per feature */
 #define RIG_MODEL_WINDOW 20		/* readings that the windowed detectors look at */
 
 typedef enum RigAlgorithm
@@ -51,6 +52,12 @@ typedef struct RigModel
 	int64_t		period;			/* usual step between readings in microseconds; 0 = rows have no time */
 	double		alarm_surprise; /* -log10 of the false alarms per reading that were asked for */
 
+	/*
+	 * Values at which each feature rested in training, RIG_MODEL_RESTS per feature, NaN beyond
+	 * the last: a valve at 0, a pump that stands. Elsewhere a value that repeats is stuck.
+	 */
+	float	   *rests;
+
 	bool		has[RIG_DETECTORS];
 	RigScale	scale;
 	RigPca		row_pca;		/* of prepared rows */
@@ -61,5 +68,14 @@ typedef struct RigModel
 	RigCalibration combined;	/* of the combined surprise; count 0 = none */
 	float		weights[RIG_DETECTORS];
 } RigModel;
+
+/*
+ * Prepares a row without missing values; prepared may not overlap it. Returns the largest |z|
+ * before clipping.
+ */
+extern float rig_model_prepare(const RigModel *model, const float *values, float *prepared);
+
+/* True when the feature rested at that value in training. */
+extern bool rig_model_rests_at(const RigModel *model, int32_t feature, float value);
 
 #endif

@@ -1,0 +1,236 @@
+#include "explanation.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* |z| that is still usual among dozens of features. */
+#define USUAL_Z 3.0f
+
+/* A feature that its PCA follows to this degree is not constrained by the others. */
+#define LEAST_REDUNDANCY 0.05f
+
+typedef struct Explaining
+{
+	RigScorer  *scorer;
+	const RigWindow *window;
+	const RigModel *model;
+	const float *prepared;		/* the reading */
+	const uint8_t *present;
+	float	   *residual;		/* of the row's PCA */
+	float	   *freedom;		/* 1 - h: how little the PCA follows each feature */
+	float	   *parts;			/* of one detector */
+} Explaining;
+
+static void
+part_z(Explaining *e)
+{
+	int32_t		largest = 0;
+	bool		any = false;
+
+	for (int32_t f = 0; f < e->model->features; f++)
+	{
+		e->parts[f] = fmaxf(fabsf(e->prepared[f]) - USUAL_Z, 0);
+		any |= e->parts[f] > 0;
+		if (fabsf(e->prepared[f]) > fabsf(e->prepared[largest]))
+			largest = f;
+	}
+	if (!any)
+		e->parts[largest] = 1;
+}
+
+/* T2 = sum over features of z_f times its coefficient; negative terms are left out. */
+static void
+part_t2(Explaining *e)
+{
+	const RigPca *pca = &e->model->row_pca;
+
+	for (int32_t k = 0; k < pca->components; k++)
+	{
+		const float *loading = pca->loadings + (size_t) k * pca->dimensions;
+		float		score = 0;
+
+		for (int32_t f = 0; f < pca->dimensions; f++)
+			score += loading[f] * (e->prepared[f] - pca->mean[f]);
+		for (int32_t f = 0; f < pca->dimensions; f++)
+			e->parts[f] += score / pca->variances[k] * loading[f] * (e->prepared[f] - pca->mean[f]);
+	}
+	for (int32_t f = 0; f < pca->dimensions; f++)
+		e->parts[f] = fmaxf(e->parts[f], 0);
+}
+
+static void
+part_q(Explaining *e)
+{
+	for (int32_t f = 0; f < e->model->features; f++)
+		e->parts[f] = e->freedom[f] > LEAST_REDUNDANCY ? e->residual[f] * e->residual[f] / e->freedom[f] : 0;
+}
+
+static void
+part_window(Explaining *e)
+{
+	const float *rows = rig_window_rows(e->window);
+	float		t2;
+	float		q;
+	float		l1;
+
+	if (rows == NULL)
+		return;
+	rig_pca_score(&e->model->window_pca, rows, &t2, &q, &l1, e->scorer->residual);
+	for (int32_t r = 0; r < RIG_MODEL_WINDOW; r++)
+		for (int32_t f = 0; f < e->model->features; f++)
+		{
+			float		error = e->scorer->residual[(size_t) r * e->model->features + f];
+
+			e->parts[f] += error * error;
+		}
+}
+
+/* A path that got shorter by a split on the feature made the reading more conspicuous. */
+static void
+part_forest(Explaining *e)
+{
+	rig_forest_contributions(&e->model->forest, e->scorer->values, e->parts);
+	for (int32_t f = 0; f < e->model->features; f++)
+		e->parts[f] = fmaxf(e->parts[f], 0);
+}
+
+static void
+part_lstm(Explaining *e)
+{
+	const RigWindow *w = e->window;
+	size_t		start = (size_t) (w->end - RIG_MODEL_WINDOW);
+	size_t		features = (size_t) e->model->features;
+
+	if (rig_window_rows(w) == NULL)
+		return;
+	rig_autoencoder_score(&e->model->autoencoder, w->prepared + start * features,
+						  w->projections + start * 4 * (size_t) e->model->autoencoder.hidden,
+						  w->present + start * features, e->scorer->autoencoder, e->parts);
+}
+
+static void (*const part_of[RIG_DETECTORS]) (Explaining *) = {
+	[RIG_DETECTOR_Z] = part_z,
+	[RIG_DETECTOR_T2] = part_t2,
+	[RIG_DETECTOR_Q] = part_q,
+	[RIG_DETECTOR_WINDOW] = part_window,
+	[RIG_DETECTOR_FOREST] = part_forest,
+	[RIG_DETECTOR_LSTM] = part_lstm,
+};
+
+/* What the row's PCA leaves unexplained, and how far it follows each feature. */
+static void
+look_at_row(Explaining *e)
+{
+	const RigPca *pca = &e->model->row_pca;
+	float		t2;
+	float		q;
+	float		l1;
+
+	for (int32_t f = 0; f < e->model->features; f++)
+	{
+		e->residual[f] = 0;
+		e->freedom[f] = 0;
+	}
+	if (!e->model->has[RIG_DETECTOR_Q])
+		return;
+	rig_pca_score(pca, e->prepared, &t2, &q, &l1, e->residual);
+	for (int32_t f = 0; f < pca->dimensions; f++)
+		e->freedom[f] = 1;
+	for (int32_t k = 0; k < pca->components; k++)
+		for (int32_t f = 0; f < pca->dimensions; f++)
+		{
+			float		loading = pca->loadings[(size_t) k * pca->dimensions + f];
+
+			e->freedom[f] -= loading * loading;
+		}
+}
+
+static float
+expected_value(const Explaining *e, int32_t feature)
+{
+	const RigScale *scale = &e->model->scale;
+	float		z = 0;
+
+	if (e->freedom[feature] > LEAST_REDUNDANCY)
+		z = e->prepared[feature] - e->residual[feature] / e->freedom[feature];
+	return scale->center[feature] + z * scale->spread[feature];
+}
+
+/* Adds the shares of one detector, weighted; false when it points at nothing. */
+static bool
+add_parts(Explaining *e, RigDetector detector, float weight, RigContribution *contributions, float *most)
+{
+	double		sum = 0;
+
+	memset(e->parts, 0, (size_t) e->model->features * sizeof(float));
+	part_of[detector] (e);
+	for (int32_t f = 0; f < e->model->features; f++)
+	{
+		if (!e->present[f] || !(e->parts[f] >= 0))
+			e->parts[f] = 0;
+		sum += e->parts[f];
+	}
+	if (!(sum > 0))
+		return false;
+	for (int32_t f = 0; f < e->model->features; f++)
+	{
+		float		share = weight * (float) (e->parts[f] / sum);
+
+		contributions[f].share += share;
+		if (share > most[f])
+		{
+			most[f] = share;
+			contributions[f].detector = detector;
+		}
+	}
+	return true;
+}
+
+static int
+compare_contributions(const void *a, const void *b)
+{
+	const RigContribution *x = a;
+	const RigContribution *y = b;
+
+	if (x->share != y->share)
+		return x->share > y->share ? -1 : 1;
+	return x->feature - y->feature;
+}
+
+RigStatus
+rig_explain(RigScorer *scorer, const RigWindow *window, const float *values, const RigScore *score, RigArena *scratch,
+			RigContribution *contributions)
+{
+	const RigModel *model = scorer->model;
+	size_t		features = (size_t) model->features;
+	float	   *memory = rig_arena_allocate(scratch, 4 * features * sizeof(float));
+	float		total = 0;
+	Explaining	e = {.scorer = scorer, .window = window, .model = model};
+
+	if (memory == NULL)
+		return RIG_OUT_OF_MEMORY;
+	if (score->reason != RIG_SCORE_GIVEN)
+		return RIG_INVALID_ARGUMENT;
+	e.prepared = window->prepared + (size_t) (window->end - 1) * features;
+	e.present = window->present + (size_t) (window->end - 1) * features;
+	e.residual = memory;
+	e.freedom = memory + features;
+	e.parts = memory + 2 * features;
+	memset(memory + 3 * features, 0, features * sizeof(float));
+	look_at_row(&e);
+	for (int32_t f = 0; f < model->features; f++)
+		contributions[f] = (RigContribution) {
+			.feature = f, .value = values[f], .expected = expected_value(&e, f),
+			.z = model->scale.spread[f] > 0 ? (values[f] - model->scale.center[f]) / model->scale.spread[f] : NAN,
+		};
+	for (int k = 0; k < RIG_DETECTORS; k++)
+		if (score->surprises[k] > 0 && add_parts(&e, (RigDetector) k, score->surprises[k], contributions, memory + 3 * features))
+			total += score->surprises[k];
+	if (!(total > 0))
+		return RIG_INVALID_ARGUMENT;
+	for (int32_t f = 0; f < model->features; f++)
+		contributions[f].share /= total;
+	qsort(contributions, features, sizeof(RigContribution), compare_contributions);
+	return RIG_OK;
+}

@@ -1,0 +1,308 @@
+#include "scoring.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+#define NO_FEATURE (-1)
+
+static void *
+allocate_floats(RigArena *arena, size_t count)
+{
+	return rig_arena_allocate(arena, count * sizeof(float));
+}
+
+RigWindow *
+rig_window_create(RigArena *arena, const RigModel *model)
+{
+	RigWindow  *window = rig_arena_allocate(arena, sizeof(RigWindow));
+	size_t		features = (size_t) model->features;
+	size_t		projection = 4 * (size_t) model->autoencoder.hidden;
+
+	if (window == NULL)
+		return NULL;
+	*window = (RigWindow) {.model = model};
+	window->prepared = allocate_floats(arena, RIG_WINDOW_CAPACITY * features);
+	window->present = rig_arena_allocate(arena, RIG_WINDOW_CAPACITY * features);
+	window->last_values = allocate_floats(arena, features);
+	window->last_times = rig_arena_allocate(arena, features * sizeof(int64_t));
+	window->runs = rig_arena_allocate(arena, features * sizeof(int32_t));
+	if (window->prepared == NULL || window->present == NULL || window->last_values == NULL ||
+		window->last_times == NULL || window->runs == NULL)
+		return NULL;
+	if (model->has[RIG_DETECTOR_LSTM])
+	{
+		window->projections = allocate_floats(arena, RIG_WINDOW_CAPACITY * projection);
+		window->projected = rig_arena_allocate(arena, RIG_WINDOW_CAPACITY);
+		if (window->projections == NULL || window->projected == NULL)
+			return NULL;
+	}
+	rig_window_clear(window);
+	return window;
+}
+
+void
+rig_window_clear(RigWindow *window)
+{
+	window->time = RIG_SCORING_NO_TIME;
+	window->first = window->end = 0;
+	window->unscored = 0;
+	for (int32_t f = 0; f < window->model->features; f++)
+	{
+		window->last_values[f] = NAN;
+		window->last_times[f] = RIG_SCORING_NO_TIME;
+		window->runs[f] = 0;
+	}
+}
+
+RigScorer *
+rig_scorer_create(RigArena *arena, const RigModel *model)
+{
+	RigScorer  *scorer = rig_arena_allocate(arena, sizeof(RigScorer));
+	size_t		features = (size_t) model->features;
+
+	if (scorer == NULL)
+		return NULL;
+	*scorer = (RigScorer) {.model = model};
+	scorer->values = allocate_floats(arena, RIG_SCORING_BLOCK * features);
+	scorer->largest_z = allocate_floats(arena, RIG_SCORING_BLOCK);
+	scorer->t2 = allocate_floats(arena, RIG_SCORING_BLOCK);
+	scorer->q = allocate_floats(arena, RIG_SCORING_BLOCK);
+	scorer->forest = allocate_floats(arena, RIG_SCORING_BLOCK);
+	scorer->residual = allocate_floats(arena, RIG_MODEL_WINDOW * features);
+	if (model->has[RIG_DETECTOR_LSTM])
+		scorer->autoencoder = rig_arena_allocate(arena, rig_autoencoder_scratch_size(&model->autoencoder));
+	if (scorer->values == NULL || scorer->largest_z == NULL || scorer->t2 == NULL || scorer->q == NULL ||
+		scorer->forest == NULL || scorer->residual == NULL ||
+		(model->has[RIG_DETECTOR_LSTM] && scorer->autoencoder == NULL))
+		return NULL;
+	return scorer;
+}
+
+/* Makes room for one more block behind the rows that the next window needs. */
+static void
+slide(RigWindow *window)
+{
+	int32_t		kept = window->end - window->first;
+	size_t		features = (size_t) window->model->features;
+
+	if (kept > RIG_MODEL_WINDOW - 1)
+		kept = RIG_MODEL_WINDOW - 1;
+	window->first = window->end - kept;
+	if (window->end + RIG_SCORING_BLOCK <= RIG_WINDOW_CAPACITY)
+		return;
+	memmove(window->prepared, window->prepared + window->first * features, kept * features * sizeof(float));
+	memmove(window->present, window->present + window->first * features, kept * features);
+	if (window->projections != NULL)
+	{
+		size_t		projection = 4 * (size_t) window->model->autoencoder.hidden;
+
+		memmove(window->projections, window->projections + window->first * projection, kept * projection * sizeof(float));
+		memmove(window->projected, window->projected + window->first, kept);
+	}
+	window->first = 0;
+	window->end = kept;
+}
+
+/*
+ * Fills in what is missing: the last value while it is fresh, else the median. Returns how
+ * many features had neither.
+ */
+static int32_t
+fill_in(RigWindow *window, const float *values, int64_t time, float *filled, uint8_t *present)
+{
+	const RigModel *model = window->model;
+	int32_t		missing = 0;
+
+	for (int32_t f = 0; f < model->features; f++)
+	{
+		float		value = values[f];
+
+		present[f] = !isnan(value);
+		if (present[f])
+		{
+			window->runs[f] = value == window->last_values[f] ? window->runs[f] + 1 : 1;
+			window->last_values[f] = value;
+			window->last_times[f] = time;
+		}
+		else if (model->period > 0 && window->last_times[f] != RIG_SCORING_NO_TIME &&
+				 time - window->last_times[f] <= RIG_SCORING_HOLD_PERIODS * model->period)
+			value = window->last_values[f];
+		else
+		{
+			value = model->scale.center[f];
+			missing++;
+		}
+		filled[f] = value;
+	}
+	return missing;
+}
+
+/* A feature that repeats a value at which it did not rest in training, or NO_FEATURE. */
+static int32_t
+find_stuck(const RigWindow *window, const float *values)
+{
+	const RigModel *model = window->model;
+
+	if (model->period == 0)
+		return NO_FEATURE;
+	for (int32_t f = 0; f < model->features; f++)
+		if (window->runs[f] >= RIG_SCORING_STUCK_RUN && !isnan(values[f]) && model->scale.spread[f] > 0 &&
+			!rig_model_rests_at(model, f, values[f]))
+			return f;
+	return NO_FEATURE;
+}
+
+/* Appends a row to the window and to the block; returns its share of missing features. */
+static float
+take_row(RigScorer *scorer, RigWindow *window, const float *values, int64_t time, int32_t block_row)
+{
+	const RigModel *model = scorer->model;
+	int32_t		features = model->features;
+	float	   *filled = scorer->values + (size_t) block_row * features;
+	float	   *prepared = window->prepared + (size_t) window->end * features;
+	uint8_t    *present = window->present + (size_t) window->end * features;
+	float		missing = (float) fill_in(window, values, time, filled, present) / (float) features;
+
+	if (missing > RIG_SCORING_MOST_MISSING)
+		return missing;
+	scorer->largest_z[block_row] = rig_model_prepare(model, filled, prepared);
+	if (window->projected != NULL)
+		window->projected[window->end] = 0;
+	window->time = time;
+	window->end++;
+	return missing;
+}
+
+static float
+score_autoencoder(RigScorer *scorer, RigWindow *window, int32_t start)
+{
+	const RigAutoencoder *autoencoder = &scorer->model->autoencoder;
+	size_t		features = (size_t) scorer->model->features;
+	size_t		projection = 4 * (size_t) autoencoder->hidden;
+
+	for (int32_t r = start; r < start + RIG_MODEL_WINDOW; r++)
+	{
+		if (!window->projected[r])
+			rig_autoencoder_project(autoencoder, window->prepared + r * features, window->projections + r * projection);
+		window->projected[r] = 1;
+	}
+	return rig_autoencoder_score(autoencoder, window->prepared + start * features, window->projections + start * projection,
+								 window->present + start * features, scorer->autoencoder, NULL);
+}
+
+/* Runs the detectors that look at the window ending at row end - 1, when it is their turn. */
+static void
+score_window(RigScorer *scorer, RigWindow *window, int32_t end, int32_t stride, RigScore *score)
+{
+	const RigModel *model = scorer->model;
+	int32_t		start = end - RIG_MODEL_WINDOW;
+
+	if (!model->has[RIG_DETECTOR_WINDOW] && !model->has[RIG_DETECTOR_LSTM])
+		return;
+	score->warmup = start < window->first;
+	if (score->warmup || stride == 0 || ++window->unscored < stride)
+		return;
+	window->unscored = 0;
+	if (model->has[RIG_DETECTOR_WINDOW])
+	{
+		float		t2;
+		float		q;
+		float		l1;
+
+		rig_pca_score(&model->window_pca, window->prepared + (size_t) start * model->features, &t2, &q, &l1, scorer->residual);
+		score->raw[RIG_DETECTOR_WINDOW] = l1;
+	}
+	if (model->has[RIG_DETECTOR_LSTM])
+		score->raw[RIG_DETECTOR_LSTM] = score_autoencoder(scorer, window, start);
+}
+
+static void
+begin_score(RigScore *score)
+{
+	*score = (RigScore) {.stuck = NO_FEATURE, .risk = NAN, .surprise = NAN};
+	for (int k = 0; k < RIG_DETECTORS; k++)
+		score->raw[k] = score->surprises[k] = NAN;
+}
+
+/* Runs the detectors over the rows of a block, whose scores are those listed. */
+static void
+score_block(RigScorer *scorer, RigWindow *window, int32_t count, int32_t stride, RigScore **scores)
+{
+	const RigModel *model = scorer->model;
+	int32_t		start = window->end - count;
+
+	if (model->has[RIG_DETECTOR_FOREST])
+		rig_forest_score(&model->forest, scorer->values, model->features, count, scorer->forest);
+	if (model->has[RIG_DETECTOR_Q])
+		rig_pca_score_block(&model->row_pca, window->prepared + (size_t) start * model->features, model->features, count,
+							scorer->t2, scorer->q);
+	for (int32_t r = 0; r < count; r++)
+	{
+		RigScore   *score = scores[r];
+
+		if (model->has[RIG_DETECTOR_Z])
+			score->raw[RIG_DETECTOR_Z] = scorer->largest_z[r];
+		if (model->has[RIG_DETECTOR_T2])
+			score->raw[RIG_DETECTOR_T2] = scorer->t2[r];
+		if (model->has[RIG_DETECTOR_Q])
+			score->raw[RIG_DETECTOR_Q] = scorer->q[r];
+		if (model->has[RIG_DETECTOR_FOREST])
+			score->raw[RIG_DETECTOR_FOREST] = scorer->forest[r];
+		score_window(scorer, window, start + r + 1, stride, score);
+		rig_score_combine(model, score);
+	}
+}
+
+static bool
+follows_gap(const RigWindow *window, int64_t time)
+{
+	return window->model->period > 0 && window->time != RIG_SCORING_NO_TIME &&
+		time - window->time > RIG_SCORING_GAP_PERIODS * window->model->period;
+}
+
+void
+rig_score_rows(RigScorer *scorer, RigWindow *window, const float *values, const int64_t *times, int64_t count,
+			   int32_t stride, RigScore *scores)
+{
+	RigScore   *block[RIG_SCORING_BLOCK];
+	int32_t		taken = 0;
+
+	slide(window);
+	for (int64_t i = 0; i < count; i++)
+	{
+		int64_t		time = times == NULL ? 0 : times[i];
+		bool		gap = follows_gap(window, time);
+		float		missing;
+
+		if (taken == RIG_SCORING_BLOCK || (gap && taken > 0))
+		{
+			if (scores != NULL)
+				score_block(scorer, window, taken, stride, block);
+			taken = 0;
+			slide(window);
+		}
+		if (gap)
+			window->first = window->end;
+		missing = take_row(scorer, window, values + i * scorer->model->features, time, taken);
+		if (scores != NULL)
+		{
+			begin_score(&scores[i]);
+			scores[i].missing = missing;
+			scores[i].reason = missing > RIG_SCORING_MOST_MISSING ? RIG_SCORE_TOO_MUCH_MISSING : RIG_SCORE_GIVEN;
+			scores[i].stuck = find_stuck(window, values + i * scorer->model->features);
+			block[taken] = &scores[i];
+		}
+		taken += missing <= RIG_SCORING_MOST_MISSING;
+	}
+	if (scores != NULL && taken > 0)
+		score_block(scorer, window, taken, stride, block);
+}
+
+const float *
+rig_window_rows(const RigWindow *window)
+{
+	if (window->end - window->first < RIG_MODEL_WINDOW)
+		return NULL;
+	return window->prepared + (size_t) (window->end - RIG_MODEL_WINDOW) * (size_t) window->model->features;
+}

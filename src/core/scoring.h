@@ -1,0 +1,111 @@
+/*
+ * Scoring of readings in time order against a model: one row at a time or in blocks, with the
+ * same result. What a machine's earlier readings mean for the next one is kept in a RigWindow,
+ * which can be thrown away and filled again from stored readings.
+ */
+#ifndef RIG_SCORING_H
+#define RIG_SCORING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "arena.h"
+#include "model.h"
+#include "status.h"
+
+/* Rows that are scored together. */
+#define RIG_SCORING_BLOCK 64
+
+/* A missing value is taken to be the last one for so many periods. */
+#define RIG_SCORING_HOLD_PERIODS 5
+
+/* After more than so many periods without a reading the window starts anew. */
+#define RIG_SCORING_GAP_PERIODS 3
+
+/* With more of its features missing a reading has no score. */
+#define RIG_SCORING_MOST_MISSING 0.5f
+
+/* Rows to replay so that a window is as if it had never been thrown away. */
+#define RIG_SCORING_REPLAY (RIG_MODEL_WINDOW - 1 + RIG_SCORING_HOLD_PERIODS)
+
+/* A value repeated so often is stuck, unless training saw it rest at that value. */
+#define RIG_SCORING_STUCK_RUN 20
+
+#define RIG_SCORING_NO_TIME INT64_MIN
+
+/* Why there is no risk. */
+typedef enum RigScoreReason
+{
+	RIG_SCORE_GIVEN,
+	RIG_SCORE_TOO_MUCH_MISSING,
+	RIG_SCORE_WARMING_UP		/* the model has windowed detectors only, and the window is short */
+} RigScoreReason;
+
+typedef struct RigScore
+{
+	RigScoreReason reason;
+	bool		warmup;			/* windowed detectors had too few readings in a row */
+	float		risk;			/* 0..1; NaN = none, see reason */
+	float		surprise;		/* -log10 of the p-value of all detectors together; NaN like risk */
+	float		missing;		/* share of features without a value of their own or a recent one */
+	int32_t		stuck;			/* feature that repeats its value, or -1 */
+	float		raw[RIG_DETECTORS]; /* NaN = did not score */
+	float		surprises[RIG_DETECTORS];	/* -log10 of their p-values */
+} RigScore;
+
+/* The recent past of one machine. */
+typedef struct RigWindow
+{
+	const RigModel *model;
+	int64_t		time;			/* of the newest reading; RIG_SCORING_NO_TIME = none */
+	int32_t		first;			/* valid rows are first .. end - 1 of the buffers */
+	int32_t		end;
+	int32_t		unscored;		/* readings since the windowed detectors last ran */
+	float	   *prepared;		/* RIG_WINDOW_CAPACITY x features */
+	uint8_t    *present;		/* the same; 0 = filled in */
+	float	   *projections;	/* RIG_WINDOW_CAPACITY x 4 hidden; NULL without LSTM */
+	uint8_t    *projected;		/* RIG_WINDOW_CAPACITY */
+	float	   *last_values;	/* features */
+	int64_t    *last_times;
+	int32_t    *runs;			/* equal values in a row */
+} RigWindow;
+
+#define RIG_WINDOW_CAPACITY (RIG_MODEL_WINDOW - 1 + RIG_SCORING_BLOCK)
+
+/* Work space for one thread and one model. */
+typedef struct RigScorer
+{
+	const RigModel *model;
+	float	   *values;			/* RIG_SCORING_BLOCK x features, filled in */
+	float	   *largest_z;		/* RIG_SCORING_BLOCK each */
+	float	   *t2;
+	float	   *q;
+	float	   *forest;
+	float	   *residual;		/* window x features */
+	void	   *autoencoder;
+} RigScorer;
+
+/* A window for the model without any reading; NULL when out of memory. */
+extern RigWindow *rig_window_create(RigArena *arena, const RigModel *model);
+
+/* As after creation. */
+extern void rig_window_clear(RigWindow *window);
+
+extern RigScorer *rig_scorer_create(RigArena *arena, const RigModel *model);
+
+/*
+ * Scores count rows of the model's features (NaN = missing) in time order, and moves the
+ * window past them. times may be NULL when the model's rows have no time. The windowed
+ * detectors run for every stride-th reading, from 1; 0 = never. With scores NULL the rows are
+ * only replayed into the window.
+ */
+extern void rig_score_rows(RigScorer *scorer, RigWindow *window, const float *values, const int64_t *times,
+						   int64_t count, int32_t stride, RigScore *scores);
+
+/* Combines the detectors' raw scores into surprises and risk, as rig_score_rows() does. */
+extern void rig_score_combine(const RigModel *model, RigScore *score);
+
+/* The prepared rows of the window that ends with the newest reading; NULL while it is short. */
+extern const float *rig_window_rows(const RigWindow *window);
+
+#endif
