@@ -20,6 +20,7 @@ typedef struct Explaining
 	float	   *residual;		/* of the row's PCA */
 	float	   *freedom;		/* 1 - h: how little the PCA follows each feature */
 	float	   *parts;			/* of one detector */
+	float	   *window_residual;	/* window x features */
 } Explaining;
 
 static void
@@ -70,17 +71,14 @@ static void
 part_window(Explaining *e)
 {
 	const float *rows = rig_window_rows(e->window);
-	float		t2;
-	float		q;
-	float		l1;
 
 	if (rows == NULL)
 		return;
-	rig_pca_score(&e->model->window_pca, rows, &t2, &q, &l1, e->scorer->residual);
+	rig_pca_score(&e->model->window_pca, rows, NULL, NULL, NULL, e->window_residual);
 	for (int32_t r = 0; r < RIG_MODEL_WINDOW; r++)
 		for (int32_t f = 0; f < e->model->features; f++)
 		{
-			float		error = e->scorer->residual[(size_t) r * e->model->features + f];
+			float		error = e->window_residual[(size_t) r * e->model->features + f];
 
 			e->parts[f] += error * error;
 		}
@@ -104,9 +102,8 @@ part_lstm(Explaining *e)
 
 	if (rig_window_rows(w) == NULL)
 		return;
-	rig_autoencoder_score(&e->model->autoencoder, w->prepared + start * features,
-						  w->projections + start * 4 * (size_t) e->model->autoencoder.hidden,
-						  w->present + start * features, e->scorer->autoencoder, e->parts);
+	rig_autoencoder_score(&e->model->autoencoder, w->prepared + start * features, NULL, w->present + start * features,
+						  e->scorer->autoencoder, e->parts);
 }
 
 static void (*const part_of[RIG_DETECTORS]) (Explaining *) = {
@@ -123,9 +120,6 @@ static void
 look_at_row(Explaining *e)
 {
 	const RigPca *pca = &e->model->row_pca;
-	float		t2;
-	float		q;
-	float		l1;
 
 	for (int32_t f = 0; f < e->model->features; f++)
 	{
@@ -134,7 +128,7 @@ look_at_row(Explaining *e)
 	}
 	if (!e->model->has[RIG_DETECTOR_Q])
 		return;
-	rig_pca_score(pca, e->prepared, &t2, &q, &l1, e->residual);
+	rig_pca_score(pca, e->prepared, NULL, NULL, NULL, e->residual);
 	for (int32_t f = 0; f < pca->dimensions; f++)
 		e->freedom[f] = 1;
 	for (int32_t k = 0; k < pca->components; k++)
@@ -149,12 +143,11 @@ look_at_row(Explaining *e)
 static float
 expected_value(const Explaining *e, int32_t feature)
 {
-	const RigScale *scale = &e->model->scale;
 	float		z = 0;
 
 	if (e->freedom[feature] > LEAST_REDUNDANCY)
 		z = e->prepared[feature] - e->residual[feature] / e->freedom[feature];
-	return scale->center[feature] + z * scale->spread[feature];
+	return rig_scale_restore(&e->model->scale, feature, z);
 }
 
 /* Adds the shares of one detector, weighted; false when it points at nothing. */
@@ -204,7 +197,7 @@ rig_explain(RigScorer *scorer, const RigWindow *window, const float *values, con
 {
 	const RigModel *model = scorer->model;
 	size_t		features = (size_t) model->features;
-	float	   *memory = rig_arena_allocate(scratch, 4 * features * sizeof(float));
+	float	   *memory = rig_arena_allocate(scratch, (4 + RIG_MODEL_WINDOW) * features * sizeof(float));
 	float		total = 0;
 	Explaining	e = {.scorer = scorer, .window = window, .model = model};
 
@@ -217,6 +210,7 @@ rig_explain(RigScorer *scorer, const RigWindow *window, const float *values, con
 	e.residual = memory;
 	e.freedom = memory + features;
 	e.parts = memory + 2 * features;
+	e.window_residual = memory + 4 * features;
 	memset(memory + 3 * features, 0, features * sizeof(float));
 	look_at_row(&e);
 	for (int32_t f = 0; f < model->features; f++)

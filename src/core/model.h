@@ -54,7 +54,8 @@ typedef struct RigModel
 
 	/*
 	 * Values at which each feature rested in training, RIG_MODEL_RESTS per feature, NaN beyond
-	 * the last: a valve at 0, a pump that stands. Elsewhere a value that repeats is stuck.
+	 * the last: a valve at 0, a pump that stands. Elsewhere a value that repeats is stuck. An
+	 * infinite one stands for a feature that rests anywhere, like a set point.
 	 */
 	float	   *rests;
 
@@ -68,6 +69,9 @@ typedef struct RigModel
 	RigCalibration combined;	/* of the combined surprise; count 0 = none */
 	float		weights[RIG_DETECTORS];
 } RigModel;
+
+/* Prepared values are clipped here, so that one wild value cannot outweigh all others. */
+#define RIG_MODEL_CLIP 20.0f
 
 /*
  * Prepares a row without missing values; prepared may not overlap it. Returns the largest |z|

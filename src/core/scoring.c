@@ -69,11 +69,10 @@ rig_scorer_create(RigArena *arena, const RigModel *model)
 	scorer->t2 = allocate_floats(arena, RIG_SCORING_BLOCK);
 	scorer->q = allocate_floats(arena, RIG_SCORING_BLOCK);
 	scorer->forest = allocate_floats(arena, RIG_SCORING_BLOCK);
-	scorer->residual = allocate_floats(arena, RIG_MODEL_WINDOW * features);
 	if (model->has[RIG_DETECTOR_LSTM])
 		scorer->autoencoder = rig_arena_allocate(arena, rig_autoencoder_scratch_size(&model->autoencoder));
 	if (scorer->values == NULL || scorer->largest_z == NULL || scorer->t2 == NULL || scorer->q == NULL ||
-		scorer->forest == NULL || scorer->residual == NULL ||
+		scorer->forest == NULL ||
 		(model->has[RIG_DETECTOR_LSTM] && scorer->autoencoder == NULL))
 		return NULL;
 	return scorer;
@@ -180,14 +179,18 @@ score_autoencoder(RigScorer *scorer, RigWindow *window, int32_t start)
 	const RigAutoencoder *autoencoder = &scorer->model->autoencoder;
 	size_t		features = (size_t) scorer->model->features;
 	size_t		projection = 4 * (size_t) autoencoder->hidden;
+	const float *projections[RIG_MODEL_WINDOW];
 
-	for (int32_t r = start; r < start + RIG_MODEL_WINDOW; r++)
+	for (int32_t i = 0; i < RIG_MODEL_WINDOW; i++)
 	{
+		int32_t		r = start + i;
+
 		if (!window->projected[r])
 			rig_autoencoder_project(autoencoder, window->prepared + r * features, window->projections + r * projection);
 		window->projected[r] = 1;
+		projections[i] = window->projections + r * projection;
 	}
-	return rig_autoencoder_score(autoencoder, window->prepared + start * features, window->projections + start * projection,
+	return rig_autoencoder_score(autoencoder, window->prepared + start * features, projections,
 								 window->present + start * features, scorer->autoencoder, NULL);
 }
 
@@ -206,12 +209,8 @@ score_window(RigScorer *scorer, RigWindow *window, int32_t end, int32_t stride, 
 	window->unscored = 0;
 	if (model->has[RIG_DETECTOR_WINDOW])
 	{
-		float		t2;
-		float		q;
-		float		l1;
-
-		rig_pca_score(&model->window_pca, window->prepared + (size_t) start * model->features, &t2, &q, &l1, scorer->residual);
-		score->raw[RIG_DETECTOR_WINDOW] = l1;
+		rig_pca_score(&model->window_pca, window->prepared + (size_t) start * model->features, NULL, NULL,
+					  &score->raw[RIG_DETECTOR_WINDOW], NULL);
 	}
 	if (model->has[RIG_DETECTOR_LSTM])
 		score->raw[RIG_DETECTOR_LSTM] = score_autoencoder(scorer, window, start);
@@ -235,8 +234,8 @@ score_block(RigScorer *scorer, RigWindow *window, int32_t count, int32_t stride,
 	if (model->has[RIG_DETECTOR_FOREST])
 		rig_forest_score(&model->forest, scorer->values, model->features, count, scorer->forest);
 	if (model->has[RIG_DETECTOR_Q])
-		rig_pca_score_block(&model->row_pca, window->prepared + (size_t) start * model->features, model->features, count,
-							scorer->t2, scorer->q);
+		rig_pca_score_rows(&model->row_pca, window->prepared + (size_t) start * model->features, model->features, count,
+						   scorer->t2, scorer->q);
 	for (int32_t r = 0; r < count; r++)
 	{
 		RigScore   *score = scores[r];

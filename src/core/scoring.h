@@ -81,7 +81,6 @@ typedef struct RigScorer
 	float	   *t2;
 	float	   *q;
 	float	   *forest;
-	float	   *residual;		/* window x features */
 	void	   *autoencoder;
 } RigScorer;
 

@@ -1,0 +1,41 @@
+#include "model.h"
+
+#include <math.h>
+#include <stddef.h>
+
+#include "kernel.h"
+
+/* Separate from the method, because kernels are compiled several times. */
+RIG_KERNEL static float
+prepare_row(const float *values, const float *center, const float *spread, int32_t features, float *prepared)
+{
+	float		largest = 0;
+
+	for (int32_t f = 0; f < features; f++)
+	{
+		float		z = spread[f] > 0 ? (values[f] - center[f]) / spread[f] : 0;
+		float		magnitude = fabsf(z);
+
+		largest = magnitude > largest ? magnitude : largest;
+		z = z > RIG_MODEL_CLIP ? RIG_MODEL_CLIP : z;
+		prepared[f] = z < -RIG_MODEL_CLIP ? -RIG_MODEL_CLIP : z;
+	}
+	return largest;
+}
+
+float
+rig_model_prepare(const RigModel *model, const float *values, float *prepared)
+{
+	return prepare_row(values, model->scale.center, model->scale.spread, model->features, prepared);
+}
+
+bool
+rig_model_rests_at(const RigModel *model, int32_t feature, float value)
+{
+	const float *rests = model->rests + (size_t) feature * RIG_MODEL_RESTS;
+
+	for (int i = 0; i < RIG_MODEL_RESTS; i++)
+		if (rests[i] == value || isinf(rests[i]))
+			return true;
+	return false;
+}
