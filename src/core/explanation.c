@@ -12,11 +12,13 @@
 
 typedef struct Explaining
 {
-	RigScorer  *scorer;
-	const RigWindow *window;
+	const RigScorer *scorer;
 	const RigModel *model;
-	const float *prepared;		/* the reading */
+	const float *filled;		/* the reading */
+	const float *prepared;
 	const uint8_t *present;
+	const float *window;		/* the prepared rows that end with it; NULL = too few */
+	const uint8_t *window_present;
 	float	   *residual;		/* of the row's PCA */
 	float	   *freedom;		/* 1 - h: how little the PCA follows each feature */
 	float	   *parts;			/* of one detector */
@@ -70,11 +72,9 @@ part_q(Explaining *e)
 static void
 part_window(Explaining *e)
 {
-	const float *rows = rig_window_rows(e->window);
-
-	if (rows == NULL)
+	if (e->window == NULL)
 		return;
-	rig_pca_score(&e->model->window_pca, rows, NULL, NULL, NULL, e->window_residual);
+	rig_pca_score(&e->model->window_pca, e->window, NULL, NULL, NULL, e->window_residual);
 	for (int32_t r = 0; r < RIG_MODEL_WINDOW; r++)
 		for (int32_t f = 0; f < e->model->features; f++)
 		{
@@ -88,7 +88,7 @@ part_window(Explaining *e)
 static void
 part_forest(Explaining *e)
 {
-	rig_forest_contributions(&e->model->forest, e->scorer->values, e->parts);
+	rig_forest_contributions(&e->model->forest, e->filled, e->parts);
 	for (int32_t f = 0; f < e->model->features; f++)
 		e->parts[f] = fmaxf(e->parts[f], 0);
 }
@@ -96,14 +96,8 @@ part_forest(Explaining *e)
 static void
 part_lstm(Explaining *e)
 {
-	const RigWindow *w = e->window;
-	size_t		start = (size_t) (w->end - RIG_MODEL_WINDOW);
-	size_t		features = (size_t) e->model->features;
-
-	if (rig_window_rows(w) == NULL)
-		return;
-	rig_autoencoder_score(&e->model->autoencoder, w->prepared + start * features, NULL, w->present + start * features,
-						  e->scorer->autoencoder, e->parts);
+	if (e->window != NULL)
+		rig_autoencoder_score(&e->model->autoencoder, e->window, NULL, e->window_present, e->scorer->autoencoder, e->parts);
 }
 
 static void (*const part_of[RIG_DETECTORS]) (Explaining *) = {
@@ -191,22 +185,23 @@ compare_contributions(const void *a, const void *b)
 	return x->feature - y->feature;
 }
 
-RigStatus
-rig_explain(RigScorer *scorer, const RigWindow *window, const float *values, const RigScore *score, RigArena *scratch,
-			RigContribution *contributions)
+RigContribution *
+rig_explain(const RigScorer *scorer, const RigWindow *window, int32_t row, const float *filled, const RigScore *score)
 {
 	const RigModel *model = scorer->model;
 	size_t		features = (size_t) model->features;
-	float	   *memory = rig_arena_allocate(scratch, (4 + RIG_MODEL_WINDOW) * features * sizeof(float));
+	float	   *memory = rig_arena_allocate(scorer->explanations, (4 + RIG_MODEL_WINDOW) * features * sizeof(float));
+	RigContribution *contributions = rig_arena_allocate(scorer->explanations, features * sizeof(RigContribution));
+	int32_t		start = row + 1 - RIG_MODEL_WINDOW;
 	float		total = 0;
-	Explaining	e = {.scorer = scorer, .window = window, .model = model};
+	Explaining	e = {.scorer = scorer, .model = model, .filled = filled};
 
-	if (memory == NULL)
-		return RIG_OUT_OF_MEMORY;
-	if (score->reason != RIG_SCORE_GIVEN)
-		return RIG_INVALID_ARGUMENT;
-	e.prepared = window->prepared + (size_t) (window->end - 1) * features;
-	e.present = window->present + (size_t) (window->end - 1) * features;
+	if (memory == NULL || contributions == NULL)
+		return NULL;
+	e.prepared = window->prepared + (size_t) row * features;
+	e.present = window->present + (size_t) row * features;
+	e.window = start < window->first ? NULL : window->prepared + (size_t) start * features;
+	e.window_present = start < window->first ? NULL : window->present + (size_t) start * features;
 	e.residual = memory;
 	e.freedom = memory + features;
 	e.parts = memory + 2 * features;
@@ -215,16 +210,16 @@ rig_explain(RigScorer *scorer, const RigWindow *window, const float *values, con
 	look_at_row(&e);
 	for (int32_t f = 0; f < model->features; f++)
 		contributions[f] = (RigContribution) {
-			.feature = f, .value = values[f], .expected = expected_value(&e, f),
-			.z = model->scale.spread[f] > 0 ? (values[f] - model->scale.center[f]) / model->scale.spread[f] : NAN,
+			.feature = f, .value = filled[f], .expected = expected_value(&e, f),
+			.z = model->scale.spread[f] > 0 ? (filled[f] - model->scale.center[f]) / model->scale.spread[f] : NAN,
 		};
 	for (int k = 0; k < RIG_DETECTORS; k++)
 		if (score->surprises[k] > 0 && add_parts(&e, (RigDetector) k, score->surprises[k], contributions, memory + 3 * features))
 			total += score->surprises[k];
 	if (!(total > 0))
-		return RIG_INVALID_ARGUMENT;
+		return NULL;
 	for (int32_t f = 0; f < model->features; f++)
 		contributions[f].share /= total;
 	qsort(contributions, features, sizeof(RigContribution), compare_contributions);
-	return RIG_OK;
+	return contributions;
 }

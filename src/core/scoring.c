@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "explanation.h"
+
 #define NO_FEATURE (-1)
 
 static void *
@@ -63,7 +65,7 @@ rig_scorer_create(RigArena *arena, const RigModel *model)
 
 	if (scorer == NULL)
 		return NULL;
-	*scorer = (RigScorer) {.model = model};
+	*scorer = (RigScorer) {.model = model, .explain_from = INFINITY};
 	scorer->values = allocate_floats(arena, RIG_SCORING_BLOCK * features);
 	scorer->largest_z = allocate_floats(arena, RIG_SCORING_BLOCK);
 	scorer->t2 = allocate_floats(arena, RIG_SCORING_BLOCK);
@@ -250,6 +252,8 @@ score_block(RigScorer *scorer, RigWindow *window, int32_t count, int32_t stride,
 			score->raw[RIG_DETECTOR_FOREST] = scorer->forest[r];
 		score_window(scorer, window, start + r + 1, stride, score);
 		rig_score_combine(model, score);
+		if (score->risk >= scorer->explain_from)
+			score->explanation = rig_explain(scorer, window, start + r, scorer->values + (size_t) r * model->features, score);
 	}
 }
 

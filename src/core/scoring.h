@@ -41,6 +41,17 @@ typedef enum RigScoreReason
 	RIG_SCORE_WARMING_UP		/* the model has windowed detectors only, and the window is short */
 } RigScoreReason;
 
+/* One feature's part in a score. */
+typedef struct RigContribution
+{
+	int32_t		feature;
+	float		share;			/* of the surprise; the shares of all features together are 1 */
+	float		value;			/* as sent or held; the median where it is missing */
+	float		expected;		/* by the other features where they say something, else the median */
+	float		z;				/* robust z against training; NaN for a masked feature */
+	RigDetector detector;		/* that gave most of the share */
+} RigContribution;
+
 typedef struct RigScore
 {
 	RigScoreReason reason;
@@ -51,6 +62,7 @@ typedef struct RigScore
 	int32_t		stuck;			/* feature that repeats its value, or -1 */
 	float		raw[RIG_DETECTORS]; /* NaN = did not score */
 	float		surprises[RIG_DETECTORS];	/* -log10 of their p-values */
+	RigContribution *explanation;	/* of all features, the largest share first; NULL = not asked for */
 } RigScore;
 
 /* The recent past of one machine. */
@@ -82,6 +94,8 @@ typedef struct RigScorer
 	float	   *q;
 	float	   *forest;
 	void	   *autoencoder;
+	float		explain_from;	/* risk from which scores are explained; INFINITY = none are */
+	RigArena   *explanations;	/* where explanations go; the caller's */
 } RigScorer;
 
 /* A window for the model without any reading; NULL when out of memory. */
