@@ -54,18 +54,19 @@ RigStatus
 rig_forest_allocate(RigForest *forest, RigArena *arena, int32_t features, int32_t trees, int32_t sample)
 {
 	size_t		nodes;
+	size_t		leaves;
 
 	if (!are_valid_sizes(features, trees, sample))
 		return RIG_INVALID_ARGUMENT;
 	*forest = (RigForest) {.features = features, .trees = trees, .depth = rig_forest_depth(sample), .sample = sample};
 	nodes = (size_t) trees * (size_t) rig_forest_nodes(forest);
+	leaves = (size_t) trees * (size_t) rig_forest_leaves(forest);
 	forest->thresholds = rig_arena_allocate(arena, nodes * sizeof(float));
 	forest->split_features = rig_arena_allocate(arena, nodes * sizeof(uint16_t));
-	forest->leaves = rig_arena_allocate(arena, (size_t) trees * (size_t) rig_forest_leaves(forest) * sizeof(int32_t));
+	forest->leaves = rig_arena_allocate(arena, leaves * sizeof(int32_t));
 	forest->expectations = rig_arena_allocate(arena, nodes * sizeof(int32_t));
-	if (forest->thresholds == NULL || forest->split_features == NULL || forest->leaves == NULL || forest->expectations == NULL)
-		return RIG_OUT_OF_MEMORY;
-	return RIG_OK;
+	return forest->thresholds != NULL && forest->split_features != NULL && forest->leaves != NULL
+		&& forest->expectations != NULL ? RIG_OK : RIG_OUT_OF_MEMORY;
 }
 
 /* Largest path length of a tree, in units. */
@@ -92,7 +93,8 @@ rig_forest_check(const RigForest *forest)
 	int64_t		leaves;
 	bool		good = true;
 
-	if (!are_valid_sizes(forest->features, forest->trees, forest->sample) || forest->depth != rig_forest_depth(forest->sample))
+	if (!are_valid_sizes(forest->features, forest->trees, forest->sample)
+		|| forest->depth != rig_forest_depth(forest->sample))
 		return false;
 	nodes = (int64_t) forest->trees * rig_forest_nodes(forest);
 	leaves = (int64_t) forest->trees * rig_forest_leaves(forest);
@@ -109,8 +111,8 @@ rig_forest_check(const RigForest *forest)
  * from 1 here, which saves an addition per step. Inlined with constant lanes and steps.
  */
 static inline __attribute__((always_inline)) void
-add_leaves(const RigForest *forest, int32_t first_tree, int32_t tree_step, const float *rows, int64_t row_step, int lanes,
-		   int32_t *sums, int sum_step)
+add_leaves(const RigForest *forest, int32_t first_tree, int32_t tree_step, const float *rows, int64_t row_step,
+		   int lanes, int32_t *sums, int sum_step)
 {
 	uint32_t	size = (uint32_t) rig_forest_leaves(forest);
 	size_t		nodes = size - 1;

@@ -10,8 +10,8 @@
  * Trees are padded to full depth, so that a descent takes the same steps for every row and
  * has no branch to mispredict: in node i it goes to 2i + 1 when value < threshold, else, also
  * when the value is NaN, to 2i + 2. Below a leaf that came early all thresholds are infinite
- * and all leaves equal. Path lengths are integers in units of 2^-16, whose sum is exact in any order:
- * a row has one score, whatever processor, block or loop computed it.
+ * and all leaves equal. Path lengths are integers in units of 2^-16, whose sum is exact in any
+ * order: a row has one score, whatever processor, block or loop computed it.
  */
 #ifndef RIG_ISOLATION_FOREST_H
 #define RIG_ISOLATION_FOREST_H
@@ -84,7 +84,8 @@ rig_forest_leaves(const RigForest *forest)
  * Sets the sizes and takes the arrays, with undefined content, from arena.
  * RIG_INVALID_ARGUMENT when a size is out of range.
  */
-extern RigStatus rig_forest_allocate(RigForest *forest, RigArena *arena, int32_t features, int32_t trees, int32_t sample);
+extern RigStatus rig_forest_allocate(RigForest *forest, RigArena *arena, int32_t features, int32_t trees,
+									 int32_t sample);
 
 /* Whether sizes and content are such that scoring is safe and scores lie in 0..1. */
 extern bool rig_forest_check(const RigForest *forest);
@@ -96,8 +97,9 @@ extern bool rig_forest_check(const RigForest *forest);
  * fewer than two usable rows; RIG_LIMIT_EXCEEDED over 2^31 - 1 rows. forest lives in arena,
  * scratch holds 4 bytes per row for the time of the call.
  */
-extern RigStatus rig_forest_train(RigForest *forest, RigArena *arena, RigArena *scratch, const float *rows, int64_t row_count,
-								  int32_t features, const RigForestOptions *options, uint64_t seed, const RigProgress *progress);
+extern RigStatus rig_forest_train(RigForest *forest, RigArena *arena, RigArena *scratch, const float *rows,
+								  int64_t row_count, int32_t features, const RigForestOptions *options, uint64_t seed,
+								  const RigProgress *progress);
 
 /*
  * Scores count rows, of which each starts stride values after the one before. Blocks are much

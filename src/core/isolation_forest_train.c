@@ -235,8 +235,8 @@ prepare_builder(TreeBuilder *builder, RigArena *scratch, int32_t sample)
 }
 
 RigStatus
-rig_forest_train(RigForest *forest, RigArena *arena, RigArena *scratch, const float *rows, int64_t row_count, int32_t features,
-				 const RigForestOptions *options, uint64_t seed, const RigProgress *progress)
+rig_forest_train(RigForest *forest, RigArena *arena, RigArena *scratch, const float *rows, int64_t row_count,
+				 int32_t features, const RigForestOptions *options, uint64_t seed, const RigProgress *progress)
 {
 	TreeBuilder builder = {.rows = rows, .features = features};
 	int32_t    *usable;
@@ -251,7 +251,8 @@ rig_forest_train(RigForest *forest, RigArena *arena, RigArena *scratch, const fl
 	if (usable == NULL)
 		return RIG_OUT_OF_MEMORY;
 	count = list_usable_rows(rows, (int32_t) row_count, features, usable);
-	status = rig_forest_allocate(forest, arena, features, options->trees, count < options->sample ? count : options->sample);
+	status = rig_forest_allocate(forest, arena, features, options->trees,
+								 count < options->sample ? count : options->sample);
 	if (status != RIG_OK)
 		return status;
 	if (!prepare_builder(&builder, scratch, forest->sample))
