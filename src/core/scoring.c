@@ -165,12 +165,12 @@ take_row(RigScorer *scorer, RigWindow *window, const float *values, int64_t time
 	uint8_t    *present = window->present + (size_t) window->end * features;
 	float		missing = (float) fill_in(window, values, time, filled, present) / (float) features;
 
+	window->time = time;
 	if (missing > RIG_SCORING_MOST_MISSING)
 		return missing;
 	scorer->largest_z[block_row] = rig_model_prepare(model, filled, prepared);
 	if (window->projected != NULL)
 		window->projected[window->end] = 0;
-	window->time = time;
 	window->end++;
 	return missing;
 }
