@@ -154,21 +154,30 @@ find_stuck(const RigWindow *window, const float *values)
 	return NO_FEATURE;
 }
 
-/* Appends a row to the window and to the block; returns its share of missing features. */
-static float
-take_row(RigScorer *scorer, RigWindow *window, const float *values, int64_t time, int32_t block_row)
+static bool
+follows_gap(const RigWindow *window, int64_t time)
 {
-	const RigModel *model = scorer->model;
-	int32_t		features = model->features;
-	float	   *filled = scorer->values + (size_t) block_row * features;
-	float	   *prepared = window->prepared + (size_t) window->end * features;
-	uint8_t    *present = window->present + (size_t) window->end * features;
-	float		missing = (float) fill_in(window, values, time, filled, present) / (float) features;
+	return window->model->period > 0 && window->time != RIG_SCORING_NO_TIME &&
+		time - window->time > RIG_SCORING_GAP_PERIODS * window->model->period;
+}
 
+float
+rig_window_take(RigWindow *window, const float *values, int64_t time, float *filled, float *largest_z)
+{
+	const RigModel *model = window->model;
+	size_t		place;
+	float		missing;
+
+	if (follows_gap(window, time))
+		window->first = window->end;
+	if (window->end == RIG_WINDOW_CAPACITY)
+		slide(window);
+	place = (size_t) window->end * (size_t) model->features;
+	missing = (float) fill_in(window, values, time, filled, window->present + place) / (float) model->features;
 	window->time = time;
 	if (missing > RIG_SCORING_MOST_MISSING)
 		return missing;
-	scorer->largest_z[block_row] = rig_model_prepare(model, filled, prepared);
+	*largest_z = rig_model_prepare(model, filled, window->prepared + place);
 	if (window->projected != NULL)
 		window->projected[window->end] = 0;
 	window->end++;
@@ -210,10 +219,8 @@ score_window(RigScorer *scorer, RigWindow *window, int32_t end, int32_t stride, 
 		return;
 	window->unscored = 0;
 	if (model->has[RIG_DETECTOR_WINDOW])
-	{
 		rig_pca_score(&model->window_pca, window->prepared + (size_t) start * model->features, NULL, NULL,
 					  &score->raw[RIG_DETECTOR_WINDOW], NULL);
-	}
 	if (model->has[RIG_DETECTOR_LSTM])
 		score->raw[RIG_DETECTOR_LSTM] = score_autoencoder(scorer, window, start);
 }
@@ -257,13 +264,6 @@ score_block(RigScorer *scorer, RigWindow *window, int32_t count, int32_t stride,
 	}
 }
 
-static bool
-follows_gap(const RigWindow *window, int64_t time)
-{
-	return window->model->period > 0 && window->time != RIG_SCORING_NO_TIME &&
-		time - window->time > RIG_SCORING_GAP_PERIODS * window->model->period;
-}
-
 void
 rig_score_rows(RigScorer *scorer, RigWindow *window, const float *values, const int64_t *times, int64_t count,
 			   int32_t stride, RigScore *scores)
@@ -275,19 +275,17 @@ rig_score_rows(RigScorer *scorer, RigWindow *window, const float *values, const 
 	for (int64_t i = 0; i < count; i++)
 	{
 		int64_t		time = times == NULL ? 0 : times[i];
-		bool		gap = follows_gap(window, time);
 		float		missing;
 
-		if (taken == RIG_SCORING_BLOCK || (gap && taken > 0))
+		if (taken == RIG_SCORING_BLOCK || (taken > 0 && follows_gap(window, time)))
 		{
 			if (scores != NULL)
 				score_block(scorer, window, taken, stride, block);
 			taken = 0;
 			slide(window);
 		}
-		if (gap)
-			window->first = window->end;
-		missing = take_row(scorer, window, values + i * scorer->model->features, time, taken);
+		missing = rig_window_take(window, values + i * scorer->model->features, time,
+								  scorer->values + (size_t) taken * scorer->model->features, &scorer->largest_z[taken]);
 		if (scores != NULL)
 		{
 			begin_score(&scores[i]);
@@ -300,12 +298,4 @@ rig_score_rows(RigScorer *scorer, RigWindow *window, const float *values, const 
 	}
 	if (scores != NULL && taken > 0)
 		score_block(scorer, window, taken, stride, block);
-}
-
-const float *
-rig_window_rows(const RigWindow *window)
-{
-	if (window->end - window->first < RIG_MODEL_WINDOW)
-		return NULL;
-	return window->prepared + (size_t) (window->end - RIG_MODEL_WINDOW) * (size_t) window->model->features;
 }

@@ -115,10 +115,15 @@ extern RigScorer *rig_scorer_create(RigArena *arena, const RigModel *model);
 extern void rig_score_rows(RigScorer *scorer, RigWindow *window, const float *values, const int64_t *times,
 						   int64_t count, int32_t stride, RigScore *scores);
 
+/*
+ * Takes one reading into the window without scoring it; rig_score_rows() does so itself.
+ * filled receives its values with what is missing filled in, largest_z the largest |z|.
+ * Returns the share of missing features; above RIG_SCORING_MOST_MISSING the reading stays out
+ * of the window and largest_z is not set.
+ */
+extern float rig_window_take(RigWindow *window, const float *values, int64_t time, float *filled, float *largest_z);
+
 /* Combines the detectors' raw scores into surprises and risk, as rig_score_rows() does. */
 extern void rig_score_combine(const RigModel *model, RigScore *score);
-
-/* The prepared rows of the window that ends with the newest reading; NULL while it is short. */
-extern const float *rig_window_rows(const RigWindow *window);
 
 #endif
