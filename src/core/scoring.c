@@ -299,3 +299,25 @@ rig_score_rows(RigScorer *scorer, RigWindow *window, const float *values, const 
 	if (scores != NULL && taken > 0)
 		score_block(scorer, window, taken, stride, block);
 }
+
+float
+rig_score_pca(const RigScore *score)
+{
+	return fmaxf(fmaxf(score->surprises[RIG_DETECTOR_T2], score->surprises[RIG_DETECTOR_Q]),
+				 score->surprises[RIG_DETECTOR_WINDOW]);
+}
+
+const char *
+rig_score_reason_text(RigScoreReason reason)
+{
+	switch (reason)
+	{
+		case RIG_SCORE_GIVEN:
+			break;
+		case RIG_SCORE_TOO_MUCH_MISSING:
+			return "more than half of its features are missing";
+		case RIG_SCORE_WARMING_UP:
+			return "too few readings in a row before it";
+	}
+	return "scored";
+}

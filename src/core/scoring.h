@@ -115,6 +115,12 @@ extern RigScorer *rig_scorer_create(RigArena *arena, const RigModel *model);
 extern void rig_score_rows(RigScorer *scorer, RigWindow *window, const float *values, const int64_t *times,
 						   int64_t count, int32_t stride, RigScore *scores);
 
+/* The largest surprise of the detectors by PCA; NaN without any. */
+extern float rig_score_pca(const RigScore *score);
+
+/* The reason in words, for people. */
+extern const char *rig_score_reason_text(RigScoreReason reason);
+
 /*
  * Takes one reading into the window without scoring it; rig_score_rows() does so itself.
  * filled receives its values with what is missing filled in, largest_z the largest |z|.

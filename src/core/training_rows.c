@@ -1,0 +1,133 @@
+#include "training_rows.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "scoring.h"
+
+static void
+copy_rows(RigDataset *rest, const RigDataset *data, int64_t first, int64_t last, int32_t series_offset)
+{
+	size_t		features = (size_t) data->features;
+	int64_t		count = last - first;
+
+	memcpy(rest->values + rest->rows * features, data->values + first * features, count * features * sizeof(float));
+	if (data->times != NULL)
+		memcpy(rest->times + rest->rows, data->times + first, count * sizeof(int64_t));
+	for (int64_t i = 0; i < count; i++)
+		rest->series[rest->rows + i] = data->series[first + i] + series_offset;
+	rest->rows += count;
+}
+
+RigStatus
+rig_dataset_without(RigDataset *rest, RigArena *arena, const RigDataset *data, int64_t first, int64_t last)
+{
+	size_t		rows = (size_t) (data->rows - (last - first));
+
+	*rest = (RigDataset) {.features = data->features};
+	rest->values = rig_arena_allocate(arena, rows * (size_t) data->features * sizeof(float));
+	rest->series = rig_arena_allocate(arena, rows * sizeof(int32_t));
+	if (data->times != NULL)
+		rest->times = rig_arena_allocate(arena, rows * sizeof(int64_t));
+	if (rest->values == NULL || rest->series == NULL || (data->times != NULL && rest->times == NULL))
+		return RIG_OUT_OF_MEMORY;
+	copy_rows(rest, data, 0, first, 0);
+	copy_rows(rest, data, last, data->rows, 1);
+	return RIG_OK;
+}
+
+/* Takes one row of the dataset; returns false when too much of it is missing. */
+static bool
+take_row(RigTrainingRows *rows, RigWindow *window, const RigDataset *data, int64_t row)
+{
+	size_t		features = (size_t) data->features;
+	size_t		place = (size_t) rows->count * features;
+	int64_t		time = data->times == NULL ? 0 : data->times[row];
+	float		largest_z;
+
+	if (rig_window_take(window, data->values + (size_t) row * features, time, rows->filled + place, &largest_z) >
+		RIG_SCORING_MOST_MISSING)
+		return false;
+	memcpy(rows->prepared + place, window->prepared + (size_t) (window->end - 1) * features, features * sizeof(float));
+	memcpy(rows->present + place, window->present + (size_t) (window->end - 1) * features, features);
+	return true;
+}
+
+RigStatus
+rig_training_rows_make(RigTrainingRows *rows, RigArena *arena, const RigDataset *data, const RigModel *model)
+{
+	RigModel	bare = *model;
+	size_t		cells = (size_t) data->rows * (size_t) data->features;
+	RigWindow  *window;
+
+	/* The window shall not keep projections for a detector that is not trained yet. */
+	memset(bare.has, 0, sizeof(bare.has));
+	window = rig_window_create(arena, &bare);
+	*rows = (RigTrainingRows) {0};
+	rows->filled = rig_arena_allocate(arena, cells * sizeof(float));
+	rows->prepared = rig_arena_allocate(arena, cells * sizeof(float));
+	rows->present = rig_arena_allocate(arena, cells);
+	rows->window_starts = rig_arena_allocate(arena, (size_t) data->rows * sizeof(int64_t));
+	if (window == NULL || rows->filled == NULL || rows->prepared == NULL || rows->present == NULL ||
+		rows->window_starts == NULL)
+		return RIG_OUT_OF_MEMORY;
+	for (int64_t r = 0; r < data->rows; r++)
+	{
+		if (r > 0 && data->series[r] != data->series[r - 1])
+			rig_window_clear(window);
+		if (!take_row(rows, window, data, r))
+			continue;
+		rows->count++;
+		if (window->end - window->first >= RIG_MODEL_WINDOW)
+			rows->window_starts[rows->window_count++] = rows->count - RIG_MODEL_WINDOW;
+	}
+	return RIG_OK;
+}
+
+/* Notes a value at which a feature rests; too many of them mean that it rests anywhere. */
+static void
+note_rest(float *rests, float value)
+{
+	for (int i = 0; i < RIG_MODEL_RESTS; i++)
+	{
+		if (rests[i] == value || isinf(rests[i]))
+			return;
+		if (isnan(rests[i]))
+		{
+			rests[i] = value;
+			return;
+		}
+	}
+	rests[0] = INFINITY;
+}
+
+float *
+rig_training_find_rests(RigArena *arena, const RigDataset *data)
+{
+	size_t		features = (size_t) data->features;
+	float	   *rests = rig_arena_allocate(arena, features * RIG_MODEL_RESTS * sizeof(float));
+
+	if (rests == NULL)
+		return NULL;
+	for (size_t i = 0; i < features * RIG_MODEL_RESTS; i++)
+		rests[i] = NAN;
+	for (size_t f = 0; f < features; f++)
+	{
+		float		held = NAN;
+		int64_t		run = 0;
+
+		for (int64_t r = 0; r < data->rows; r++)
+		{
+			float		value = data->values[(size_t) r * features + f];
+
+			if (isnan(value))
+				continue;
+			run = value == held && data->series[r] == data->series[r > 0 ? r - 1 : 0] ? run + 1 : 1;
+			held = value;
+			if (run == RIG_REST_RUN)
+				note_rest(rests + f * RIG_MODEL_RESTS, value);
+		}
+	}
+	return rests;
+}
