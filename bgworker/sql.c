@@ -15,7 +15,8 @@ static RigStatement extension_present = {
 	"WHERE e.extname OPERATOR(pg_catalog.=) '" RIG_WORKER_EXTENSION "' AND p.proname OPERATOR(pg_catalog.=) 'worker_abi')"
 };
 static RigStatement abi_statement = {"SELECT rigalpha.worker_abi()"};
-static RigStatement tick_statement = {"SELECT rigalpha.maintenance_tick()"};
+static RigStatement maintenance_statement = {"SELECT rigalpha.maintenance_tick()"};
+static RigStatement training_statement = {"SELECT rigalpha.training_tick()"};
 static RigStatement claim_statement = {
 	"SELECT \"partition\", next_offset, generation FROM rigalpha.worker_claim($1, $2, $3, $4, $5)",
 	5, {INT4OID, INT4OID, INT4OID, INT4OID, INT4OID}
@@ -66,7 +67,13 @@ rig_sql_abi(int32 *abi, RigFailure *failure)
 bool
 rig_sql_maintenance_tick(RigFailure *failure)
 {
-	return rig_statement_run(&tick_statement, NULL, NULL, NULL, NULL, failure);
+	return rig_statement_run(&maintenance_statement, NULL, NULL, NULL, NULL, failure);
+}
+
+bool
+rig_sql_training_tick(RigFailure *failure)
+{
+	return rig_statement_run(&training_statement, NULL, NULL, NULL, NULL, failure);
 }
 
 /* Append a claimed partition; the array was made for all partitions of the topic. */

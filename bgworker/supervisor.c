@@ -1,6 +1,6 @@
 /*
  * The supervisor of one database: keeps one consumer alive per source and slot,
- * and calls the maintenance tick. It stays connected without the extension, and
+ * and calls the ticks of the extension. It stays connected without the extension, and
  * resumes when the extension is created.
  */
 #include "worker.h"
@@ -20,6 +20,7 @@
 #define REPORT_INTERVAL_US INT64CONST(2000000)
 /* After a failed tick, which may have met a lock. */
 #define MAINTENANCE_RETRY_US INT64CONST(10000000)
+#define TRAINING_INTERVAL_US INT64CONST(5000000)
 
 typedef enum SupervisorState
 {
@@ -45,8 +46,22 @@ static char *database_name = NULL;
 static List *consumers = NIL;
 static SupervisorState state = SUPERVISOR_UNKNOWN;
 static bool out_of_slots = false;
-static int64 maintenance_us = 0;
-static bool maintenance_failing = false;
+
+/* Something that the database does by the clock. */
+typedef struct Tick
+{
+	const char *name;
+	bool		(*run) (RigFailure *failure);
+	int64		interval_us;
+	int64		retry_us;
+	int64		due_us;
+	bool		failing;
+} Tick;
+
+static Tick ticks[] = {
+	{"maintenance", rig_sql_maintenance_tick, MAINTENANCE_INTERVAL_US, MAINTENANCE_RETRY_US},
+	{"training", rig_sql_training_tick, TRAINING_INTERVAL_US, TRAINING_INTERVAL_US},
+};
 
 /* Enter a state and say so, once. */
 static void
@@ -259,23 +274,24 @@ read_sources(void)
 	}
 }
 
+/* One warning for each time that it begins to fail. */
 static void
-tend_maintenance(int64 now_us)
+tend_tick(Tick *tick, int64 now_us)
 {
 	RigFailure	failure;
 
-	if (state != SUPERVISOR_ACTIVE || now_us < maintenance_us)
+	if (state != SUPERVISOR_ACTIVE || now_us < tick->due_us)
 		return;
-	if (rig_sql_maintenance_tick(&failure))
+	if (tick->run(&failure))
 	{
-		maintenance_us = now_us + MAINTENANCE_INTERVAL_US;
-		maintenance_failing = false;
+		tick->due_us = now_us + tick->interval_us;
+		tick->failing = false;
 		return;
 	}
-	maintenance_us = now_us + MAINTENANCE_RETRY_US;
-	if (!maintenance_failing)
-		ereport(WARNING, (errmsg("rigalpha maintenance failed in database \"%s\": %s", database_name, failure.message)));
-	maintenance_failing = true;
+	tick->due_us = now_us + tick->retry_us;
+	if (!tick->failing)
+		ereport(WARNING, (errmsg("rigalpha %s failed in database \"%s\": %s", tick->name, database_name, failure.message)));
+	tick->failing = true;
 }
 
 /* Consumers without a supervisor would be started a second time by the next one. */
@@ -312,7 +328,8 @@ rig_supervisor_main(Datum argument)
 		if (check_extension(now_us))
 			read_sources();
 		tend_consumers(now_us);
-		tend_maintenance(now_us);
+		for (int i = 0; i < lengthof(ticks); i++)
+			tend_tick(&ticks[i], now_us);
 		pgstat_report_stat(true);
 		rig_process_nap(TICK_MS);
 	}

@@ -60,3 +60,11 @@ GRANT USAGE ON SEQUENCE rigalpha.machines_id_seq, rigalpha.sensors_id_seq, rigal
 GRANT EXECUTE ON FUNCTION rigalpha.setup, rigalpha.adopt, rigalpha.protect_data, rigalpha.set_threshold, rigalpha.create_kafka_source,
 	rigalpha.set_source_paused, rigalpha.pause_source, rigalpha.resume_source, rigalpha.drop_source,
 	rigalpha.replay_dead_letters, rigalpha.ensure_partitions TO rigalpha_admin;
+
+GRANT SELECT ON rigalpha.models, rigalpha.training_info, rigalpha.current_deployments TO rigalpha_viewer;
+GRANT EXECUTE ON FUNCTION rigalpha.options, rigalpha.training_settings, rigalpha.training_plan, rigalpha.ingest_models, rigalpha.auto_model,
+	rigalpha.may_use_model, rigalpha.model_payload, rigalpha.training_readings, rigalpha.job, rigalpha.cancel_job TO rigalpha_viewer;
+GRANT SELECT ON rigalpha.model_registry, rigalpha.model_versions, rigalpha.model_deployments, rigalpha.model_grants, rigalpha.jobs TO rigalpha_admin;
+GRANT EXECUTE ON FUNCTION rigalpha.train, rigalpha.train_async, rigalpha.deploy, rigalpha.undeploy, rigalpha.rollback_model, rigalpha.drop_model,
+	rigalpha.export_model, rigalpha.import_model, rigalpha.model_header, rigalpha.grant_model, rigalpha.revoke_model TO rigalpha_admin;
+GRANT EXECUTE ON FUNCTION rigalpha.training_tick TO rigalpha_worker;

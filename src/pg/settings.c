@@ -2,16 +2,58 @@
 
 #include <limits.h>
 
+#include "datatype/timestamp.h"
 #include "settings.h"
 #include "utils/guc.h"
 
+bool		rig_auto_train;
+int			rig_auto_train_readings;
+double		rig_false_alarms_per_day;
 int			rig_future_tolerance;
 int			rig_machine_quota;
 int			rig_max_new_partitions;
 int			rig_max_payload;
 int			rig_partitions_ahead;
 int			rig_retention_days;
+int			rig_retrain_interval;
 int			rig_sensor_quota;
+int			rig_train_mem;
+int			rig_training_workers;
+
+static void
+define_training_settings(void)
+{
+	DefineCustomBoolVariable("rigalpha.auto_train",
+							 "Whether every machine gets a model without being asked for.",
+							 "The background worker trains it when the machine has sent enough readings, and again as it sends more.",
+							 &rig_auto_train, true, PGC_SUSET, 0,
+							 NULL, NULL, NULL);
+	DefineCustomIntVariable("rigalpha.auto_train_readings",
+							"Readings of a machine from which its first automatic training is made.",
+							NULL,
+							&rig_auto_train_readings, 2000, 200, INT_MAX, PGC_SUSET, 0,
+							NULL, NULL, NULL);
+	DefineCustomRealVariable("rigalpha.false_alarms_per_day",
+							 "False alarms per machine and day that models are trained to keep to.",
+							 "The option false_alarm_rate of a training overrides it.",
+							 &rig_false_alarms_per_day, 0.2, 0.0001, 10000, PGC_SUSET, 0,
+							 NULL, NULL, NULL);
+	DefineCustomIntVariable("rigalpha.retrain_interval",
+							"Age from which the automatic model of a machine is trained anew.",
+							"Earlier, while the machine is new, its model is trained anew whenever its readings have doubled. Zero turns this off.",
+							&rig_retrain_interval, 7 * SECS_PER_DAY, 0, INT_MAX, PGC_SUSET, GUC_UNIT_S,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("rigalpha.train_mem",
+							"Most memory of one training.",
+							"A training that needs more is an error, before the server runs out of memory.",
+							&rig_train_mem, 1024 * 1024, 16 * 1024, INT_MAX, PGC_SUSET, GUC_UNIT_KB,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("rigalpha.training_workers",
+							"Most automatic trainings at a time.",
+							"Each is a process that keeps one core busy.",
+							&rig_training_workers, 1, 0, 64, PGC_SUSET, 0,
+							NULL, NULL, NULL);
+}
 
 /*
  * All are for superusers: ingest runs with the rights of its owner, so a client must not be
@@ -58,5 +100,6 @@ rig_define_settings(void)
 							"machines.sensor_quota overrides it for one machine.",
 							&rig_sensor_quota, 512, 1, 1600, PGC_SUSET, 0,
 							NULL, NULL, NULL);
+	define_training_settings();
 	MarkGUCPrefixReserved("rigalpha");
 }
