@@ -25,6 +25,9 @@
 /* Mean squared scaled errors below this count as this, so that a score is always finite. */
 #define RIG_AUTOENCODER_LEAST_ERROR 1e-12f
 
+/* Least error_scale of a feature that takes part: a hundredth of the feature's own spread. */
+#define RIG_AUTOENCODER_LEAST_SCALE 0.01f
+
 /*
  * parameters is one block of rig_autoencoder_parameter_count floats, row-major, F = features
  * and H = hidden; a row of 4H holds the gates i, f, g, o, of H units each:
@@ -52,7 +55,7 @@ extern size_t rig_autoencoder_parameter_count(int32_t features, int32_t hidden);
 extern RigStatus rig_autoencoder_create(RigAutoencoder *model, RigArena *arena, int32_t features, int32_t hidden,
 										int32_t steps, int32_t score_steps);
 
-/* Sizes within the limits, parameters finite, scales finite and not negative. */
+/* Sizes within the limits, parameters finite, scales 0 or from RIG_AUTOENCODER_LEAST_SCALE to 1e6. */
 extern bool rig_autoencoder_check(const RigAutoencoder *model);
 
 /*
