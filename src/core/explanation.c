@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* |z| that is still usual among dozens of features. */
-#define USUAL_Z 3.0f
+/* Deviation that is still usual among dozens of features. */
+#define USUAL_DEVIATION 3.0f
 
 /* A feature that its PCA follows to this degree is not constrained by the others. */
 #define LEAST_REDUNDANCY 0.05f
@@ -33,9 +33,11 @@ part_z(Explaining *e)
 
 	for (int32_t f = 0; f < e->model->features; f++)
 	{
-		e->parts[f] = fmaxf(fabsf(e->prepared[f]) - USUAL_Z, 0);
+		float		deviations = fabsf(e->prepared[f]) * e->model->z_weight[f];
+
+		e->parts[f] = fmaxf(deviations - USUAL_DEVIATION, 0);
 		any |= e->parts[f] > 0;
-		if (fabsf(e->prepared[f]) > fabsf(e->prepared[largest]))
+		if (deviations > fabsf(e->prepared[largest]) * e->model->z_weight[largest])
 			largest = f;
 	}
 	if (!any)
@@ -63,10 +65,15 @@ part_t2(Explaining *e)
 }
 
 static void
-part_q(Explaining *e)
+part_residual(Explaining *e)
 {
 	for (int32_t f = 0; f < e->model->features; f++)
-		e->parts[f] = e->freedom[f] > LEAST_REDUNDANCY ? e->residual[f] * e->residual[f] / e->freedom[f] : 0;
+	{
+		float		deviations = e->residual[f] * e->model->residual_weight[f];
+
+		if (e->freedom[f] > LEAST_REDUNDANCY)
+			e->parts[f] = deviations * deviations;
+	}
 }
 
 static void
@@ -75,13 +82,7 @@ part_window(Explaining *e)
 	if (e->window == NULL)
 		return;
 	rig_pca_score(&e->model->window_pca, e->window, NULL, NULL, NULL, e->window_residual);
-	for (int32_t r = 0; r < RIG_MODEL_WINDOW; r++)
-		for (int32_t f = 0; f < e->model->features; f++)
-		{
-			float		error = e->window_residual[(size_t) r * e->model->features + f];
-
-			e->parts[f] += error * error;
-		}
+	rig_score_window_parts(e->model, e->window_residual, e->parts);
 }
 
 /* A path that got shorter by a split on the feature made the reading more conspicuous. */
@@ -103,7 +104,7 @@ part_lstm(Explaining *e)
 static void (*const part_of[RIG_DETECTORS]) (Explaining *) = {
 	[RIG_DETECTOR_Z] = part_z,
 	[RIG_DETECTOR_T2] = part_t2,
-	[RIG_DETECTOR_Q] = part_q,
+	[RIG_DETECTOR_RESIDUAL] = part_residual,
 	[RIG_DETECTOR_WINDOW] = part_window,
 	[RIG_DETECTOR_FOREST] = part_forest,
 	[RIG_DETECTOR_LSTM] = part_lstm,
@@ -120,7 +121,7 @@ look_at_row(Explaining *e)
 		e->residual[f] = 0;
 		e->freedom[f] = 0;
 	}
-	if (!e->model->has[RIG_DETECTOR_Q])
+	if (!e->model->has[RIG_DETECTOR_RESIDUAL])
 		return;
 	rig_pca_score(pca, e->prepared, NULL, NULL, NULL, e->residual);
 	for (int32_t f = 0; f < pca->dimensions; f++)

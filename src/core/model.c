@@ -7,14 +7,15 @@
 
 /* Separate from the method, because kernels are compiled several times. */
 RIG_KERNEL static float
-prepare_row(const float *values, const float *center, const float *spread, int32_t features, float *prepared)
+prepare_row(const float *values, const float *center, const float *spread, const float *weight, int32_t features,
+			float *prepared)
 {
 	float		largest = 0;
 
 	for (int32_t f = 0; f < features; f++)
 	{
 		float		z = spread[f] > 0 ? (values[f] - center[f]) / spread[f] : 0;
-		float		magnitude = fabsf(z);
+		float		magnitude = fabsf(z) * weight[f];
 
 		largest = magnitude > largest ? magnitude : largest;
 		z = z > RIG_MODEL_CLIP ? RIG_MODEL_CLIP : z;
@@ -26,7 +27,7 @@ prepare_row(const float *values, const float *center, const float *spread, int32
 float
 rig_model_prepare(const RigModel *model, const float *values, float *prepared)
 {
-	return prepare_row(values, model->scale.center, model->scale.spread, model->features, prepared);
+	return prepare_row(values, model->scale.center, model->scale.spread, model->z_weight, model->features, prepared);
 }
 
 bool

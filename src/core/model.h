@@ -32,16 +32,29 @@ typedef enum RigAlgorithm
 	RIG_ALGORITHM_HYBRID
 } RigAlgorithm;
 
+/*
+ * Every detector gives one number per reading, larger = stranger. All but the forest are
+ * deviations in units of what training saw, where variances hold the slow drift of the level
+ * beside the scatter around it.
+ */
 typedef enum RigDetector
 {
 	RIG_DETECTOR_Z,				/* largest |z| of a feature */
 	RIG_DETECTOR_T2,			/* distance within the space of the row's PCA */
-	RIG_DETECTOR_Q,				/* distance from it */
-	RIG_DETECTOR_WINDOW,		/* residual of the window's PCA */
+	RIG_DETECTOR_RESIDUAL,		/* largest residual of a feature from that space */
+	RIG_DETECTOR_WINDOW,		/* largest mean squared residual of a feature from the window's PCA */
 	RIG_DETECTOR_FOREST,
 	RIG_DETECTOR_LSTM,
 	RIG_DETECTORS
 } RigDetector;
+
+/* How detectors are combined: which of them a reading has scores of. */
+typedef enum RigCombination
+{
+	RIG_COMBINATION_ROW,		/* of the reading by itself */
+	RIG_COMBINATION_WINDOW,		/* of its window as well */
+	RIG_COMBINATIONS
+} RigCombination;
 
 typedef struct RigModel
 {
@@ -61,12 +74,15 @@ typedef struct RigModel
 
 	bool		has[RIG_DETECTORS];
 	RigScale	scale;
-	RigPca		row_pca;		/* of prepared rows */
+	float	   *z_weight;		/* per feature: 1 / deviation of its z; 0 = left out, as below */
+	RigPca		row_pca;		/* of prepared rows; its variances hold the drift */
+	float	   *residual_weight;	/* per feature: 1 / deviation of its residual */
 	RigPca		window_pca;		/* of RIG_MODEL_WINDOW prepared rows, oldest first */
+	float	   *window_weight;	/* per cell of the window: 1 / deviation of its residual */
 	RigForest	forest;
 	RigAutoencoder autoencoder;
 	RigCalibration calibrations[RIG_DETECTORS];
-	RigCalibration combined;	/* of the combined surprise; count 0 = none */
+	RigCalibration combined[RIG_COMBINATIONS];	/* of the combined surprise; count 0 = none */
 	float		weights[RIG_DETECTORS];
 } RigModel;
 
@@ -74,8 +90,8 @@ typedef struct RigModel
 #define RIG_MODEL_CLIP 20.0f
 
 /*
- * Prepares a row without missing values; prepared may not overlap it. Returns the largest |z|
- * before clipping.
+ * Prepares a row without missing values; prepared may not overlap it. Returns the score of
+ * RIG_DETECTOR_Z, which is that of the row before clipping.
  */
 extern float rig_model_prepare(const RigModel *model, const float *values, float *prepared);
 

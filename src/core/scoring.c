@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "explanation.h"
+#include "kernel.h"
 
 #define NO_FEATURE (-1)
 
@@ -67,14 +68,14 @@ rig_scorer_create(RigArena *arena, const RigModel *model)
 		return NULL;
 	*scorer = (RigScorer) {.model = model, .explain_from = INFINITY};
 	scorer->values = allocate_floats(arena, RIG_SCORING_BLOCK * features);
-	scorer->largest_z = allocate_floats(arena, RIG_SCORING_BLOCK);
-	scorer->t2 = allocate_floats(arena, RIG_SCORING_BLOCK);
-	scorer->q = allocate_floats(arena, RIG_SCORING_BLOCK);
+	scorer->z = allocate_floats(arena, RIG_SCORING_BLOCK);
 	scorer->forest = allocate_floats(arena, RIG_SCORING_BLOCK);
+	scorer->residual = allocate_floats(arena, RIG_MODEL_WINDOW * features);
+	scorer->parts = allocate_floats(arena, features);
 	if (model->has[RIG_DETECTOR_LSTM])
 		scorer->autoencoder = rig_arena_allocate(arena, rig_autoencoder_scratch_size(&model->autoencoder));
-	if (scorer->values == NULL || scorer->largest_z == NULL || scorer->t2 == NULL || scorer->q == NULL ||
-		scorer->forest == NULL ||
+	if (scorer->values == NULL || scorer->z == NULL || scorer->forest == NULL || scorer->residual == NULL ||
+		scorer->parts == NULL ||
 		(model->has[RIG_DETECTOR_LSTM] && scorer->autoencoder == NULL))
 		return NULL;
 	return scorer;
@@ -162,7 +163,7 @@ follows_gap(const RigWindow *window, int64_t time)
 }
 
 float
-rig_window_take(RigWindow *window, const float *values, int64_t time, float *filled, float *largest_z)
+rig_window_take(RigWindow *window, const float *values, int64_t time, float *filled, float *z)
 {
 	const RigModel *model = window->model;
 	size_t		place;
@@ -177,7 +178,7 @@ rig_window_take(RigWindow *window, const float *values, int64_t time, float *fil
 	window->time = time;
 	if (missing > RIG_SCORING_MOST_MISSING)
 		return missing;
-	*largest_z = rig_model_prepare(model, filled, window->prepared + place);
+	*z = rig_model_prepare(model, filled, window->prepared + place);
 	if (window->projected != NULL)
 		window->projected[window->end] = 0;
 	window->end++;
@@ -205,6 +206,55 @@ score_autoencoder(RigScorer *scorer, RigWindow *window, int32_t start)
 								 window->present + start * features, scorer->autoencoder, NULL);
 }
 
+/* The largest of count weighted residuals. */
+RIG_KERNEL static float
+find_largest(const float *residual, const float *weight, int32_t count)
+{
+	float		largest = 0;
+
+	for (int32_t i = 0; i < count; i++)
+	{
+		float		scaled = fabsf(residual[i]) * weight[i];
+
+		largest = scaled > largest ? scaled : largest;
+	}
+	return largest;
+}
+
+/* Adds the squared weighted residuals of one row of a window to the sums of the features. */
+RIG_KERNEL static void
+add_squares(const float *residual, const float *weight, int32_t count, float *sums)
+{
+	for (int32_t i = 0; i < count; i++)
+	{
+		float		scaled = residual[i] * weight[i];
+
+		sums[i] += scaled * scaled;
+	}
+}
+
+void
+rig_score_window_parts(const RigModel *model, const float *residual, float *parts)
+{
+	memset(parts, 0, (size_t) model->features * sizeof(float));
+	for (int32_t r = 0; r < RIG_MODEL_WINDOW; r++)
+		add_squares(residual + (size_t) r * model->features, model->window_weight + (size_t) r * model->features,
+					model->features, parts);
+}
+
+static float
+score_window_pca(RigScorer *scorer, const float *rows)
+{
+	const RigModel *model = scorer->model;
+	float		largest = 0;
+
+	rig_pca_score(&model->window_pca, rows, NULL, NULL, NULL, scorer->residual);
+	rig_score_window_parts(model, scorer->residual, scorer->parts);
+	for (int32_t f = 0; f < model->features; f++)
+		largest = fmaxf(largest, scorer->parts[f]);
+	return largest / RIG_MODEL_WINDOW;
+}
+
 /* Runs the detectors that look at the window ending at row end - 1, when it is their turn. */
 static void
 score_window(RigScorer *scorer, RigWindow *window, int32_t end, int32_t stride, RigScore *score)
@@ -219,10 +269,27 @@ score_window(RigScorer *scorer, RigWindow *window, int32_t end, int32_t stride, 
 		return;
 	window->unscored = 0;
 	if (model->has[RIG_DETECTOR_WINDOW])
-		rig_pca_score(&model->window_pca, window->prepared + (size_t) start * model->features, NULL, NULL,
-					  &score->raw[RIG_DETECTOR_WINDOW], NULL);
+		score->raw[RIG_DETECTOR_WINDOW] = score_window_pca(scorer, window->prepared + (size_t) start * model->features);
 	if (model->has[RIG_DETECTOR_LSTM])
 		score->raw[RIG_DETECTOR_LSTM] = score_autoencoder(scorer, window, start);
+}
+
+void
+rig_score_combine(const RigModel *model, RigScore *score)
+{
+	RigCombination combination = RIG_COMBINATION_ROW;
+
+	for (int k = 0; k < RIG_DETECTORS; k++)
+		if (!isnan(score->raw[k]))
+			score->surprises[k] = rig_calibration_surprise(&model->calibrations[k], score->raw[k]);
+	if (!isnan(score->raw[RIG_DETECTOR_WINDOW]) || !isnan(score->raw[RIG_DETECTOR_LSTM]))
+		combination = RIG_COMBINATION_WINDOW;
+	score->surprise = (float) rig_combine_cauchy(score->surprises, model->weights, RIG_DETECTORS);
+	if (model->combined[combination].count > 0)
+		score->surprise = rig_calibration_surprise(&model->combined[combination], score->surprise);
+	score->risk = rig_risk(score->surprise, model->alarm_surprise);
+	if (isnan(score->risk))
+		score->reason = RIG_SCORE_WARMING_UP;
 }
 
 static void
@@ -242,19 +309,18 @@ score_block(RigScorer *scorer, RigWindow *window, int32_t count, int32_t stride,
 
 	if (model->has[RIG_DETECTOR_FOREST])
 		rig_forest_score(&model->forest, scorer->values, model->features, count, scorer->forest);
-	if (model->has[RIG_DETECTOR_Q])
-		rig_pca_score_rows(&model->row_pca, window->prepared + (size_t) start * model->features, model->features, count,
-						   scorer->t2, scorer->q);
 	for (int32_t r = 0; r < count; r++)
 	{
 		RigScore   *score = scores[r];
 
 		if (model->has[RIG_DETECTOR_Z])
-			score->raw[RIG_DETECTOR_Z] = scorer->largest_z[r];
-		if (model->has[RIG_DETECTOR_T2])
-			score->raw[RIG_DETECTOR_T2] = scorer->t2[r];
-		if (model->has[RIG_DETECTOR_Q])
-			score->raw[RIG_DETECTOR_Q] = scorer->q[r];
+			score->raw[RIG_DETECTOR_Z] = scorer->z[r];
+		if (model->has[RIG_DETECTOR_RESIDUAL])
+		{
+			rig_pca_score(&model->row_pca, window->prepared + (size_t) (start + r) * model->features,
+						  &score->raw[RIG_DETECTOR_T2], NULL, NULL, scorer->residual);
+			score->raw[RIG_DETECTOR_RESIDUAL] = find_largest(scorer->residual, model->residual_weight, model->features);
+		}
 		if (model->has[RIG_DETECTOR_FOREST])
 			score->raw[RIG_DETECTOR_FOREST] = scorer->forest[r];
 		score_window(scorer, window, start + r + 1, stride, score);
@@ -285,7 +351,7 @@ rig_score_rows(RigScorer *scorer, RigWindow *window, const float *values, const 
 			slide(window);
 		}
 		missing = rig_window_take(window, values + i * scorer->model->features, time,
-								  scorer->values + (size_t) taken * scorer->model->features, &scorer->largest_z[taken]);
+								  scorer->values + (size_t) taken * scorer->model->features, &scorer->z[taken]);
 		if (scores != NULL)
 		{
 			begin_score(&scores[i]);
@@ -303,7 +369,7 @@ rig_score_rows(RigScorer *scorer, RigWindow *window, const float *values, const 
 float
 rig_score_pca(const RigScore *score)
 {
-	return fmaxf(fmaxf(score->surprises[RIG_DETECTOR_T2], score->surprises[RIG_DETECTOR_Q]),
+	return fmaxf(fmaxf(score->surprises[RIG_DETECTOR_T2], score->surprises[RIG_DETECTOR_RESIDUAL]),
 				 score->surprises[RIG_DETECTOR_WINDOW]);
 }
 

@@ -89,10 +89,10 @@ typedef struct RigScorer
 {
 	const RigModel *model;
 	float	   *values;			/* RIG_SCORING_BLOCK x features, filled in */
-	float	   *largest_z;		/* RIG_SCORING_BLOCK each */
-	float	   *t2;
-	float	   *q;
+	float	   *z;				/* RIG_SCORING_BLOCK each */
 	float	   *forest;
+	float	   *residual;		/* window x features */
+	float	   *parts;			/* features */
 	void	   *autoencoder;
 	float		explain_from;	/* risk from which scores are explained; INFINITY = none are */
 	RigArena   *explanations;	/* where explanations go; the caller's */
@@ -115,6 +115,9 @@ extern RigScorer *rig_scorer_create(RigArena *arena, const RigModel *model);
 extern void rig_score_rows(RigScorer *scorer, RigWindow *window, const float *values, const int64_t *times,
 						   int64_t count, int32_t stride, RigScore *scores);
 
+/* Per feature the sum of the squared weighted residuals of a window. */
+extern void rig_score_window_parts(const RigModel *model, const float *residual, float *parts);
+
 /* The largest surprise of the detectors by PCA; NaN without any. */
 extern float rig_score_pca(const RigScore *score);
 
@@ -123,11 +126,11 @@ extern const char *rig_score_reason_text(RigScoreReason reason);
 
 /*
  * Takes one reading into the window without scoring it; rig_score_rows() does so itself.
- * filled receives its values with what is missing filled in, largest_z the largest |z|.
+ * filled receives its values with what is missing filled in, z the score of RIG_DETECTOR_Z.
  * Returns the share of missing features; above RIG_SCORING_MOST_MISSING the reading stays out
- * of the window and largest_z is not set.
+ * of the window and z is not set.
  */
-extern float rig_window_take(RigWindow *window, const float *values, int64_t time, float *filled, float *largest_z);
+extern float rig_window_take(RigWindow *window, const float *values, int64_t time, float *filled, float *z);
 
 /* Combines the detectors' raw scores into surprises and risk, as rig_score_rows() does. */
 extern void rig_score_combine(const RigModel *model, RigScore *score);

@@ -44,9 +44,9 @@ take_row(RigTrainingRows *rows, RigWindow *window, const RigDataset *data, int64
 	size_t		features = (size_t) data->features;
 	size_t		place = (size_t) rows->count * features;
 	int64_t		time = data->times == NULL ? 0 : data->times[row];
-	float		largest_z;
+	float		z;
 
-	if (rig_window_take(window, data->values + (size_t) row * features, time, rows->filled + place, &largest_z) >
+	if (rig_window_take(window, data->values + (size_t) row * features, time, rows->filled + place, &z) >
 		RIG_SCORING_MOST_MISSING)
 		return false;
 	memcpy(rows->prepared + place, window->prepared + (size_t) (window->end - 1) * features, features * sizeof(float));
@@ -61,8 +61,12 @@ rig_training_rows_make(RigTrainingRows *rows, RigArena *arena, const RigDataset 
 	size_t		cells = (size_t) data->rows * (size_t) data->features;
 	RigWindow  *window;
 
-	/* The window shall not keep projections for a detector that is not trained yet. */
+	/* What is not learnt yet takes no part: no projections are kept, and z counts nothing. */
 	memset(bare.has, 0, sizeof(bare.has));
+	bare.z_weight = rig_arena_allocate(arena, (size_t) data->features * sizeof(float));
+	if (bare.z_weight == NULL)
+		return RIG_OUT_OF_MEMORY;
+	memset(bare.z_weight, 0, (size_t) data->features * sizeof(float));
 	window = rig_window_create(arena, &bare);
 	*rows = (RigTrainingRows) {0};
 	rows->filled = rig_arena_allocate(arena, cells * sizeof(float));
