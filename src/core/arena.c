@@ -46,6 +46,15 @@ rig_arena_init(RigArena *arena, RigAllocator allocator, size_t chunk_size)
 	arena->chunk_size = chunk_size > 0 ? chunk_size : DEFAULT_CHUNK_SIZE;
 }
 
+RigArena
+rig_arena_child(const RigArena *parent)
+{
+	RigArena	child;
+
+	rig_arena_init(&child, parent->allocator, parent->chunk_size);
+	return child;
+}
+
 static void *
 take_from_chunk(RigArenaChunk *chunk, size_t size)
 {

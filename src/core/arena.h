@@ -31,6 +31,9 @@ extern RigAllocator rig_allocator_malloc(void);
 /* An arena without chunks; chunk_size 0 takes the default of 64 KiB. */
 extern void rig_arena_init(RigArena *arena, RigAllocator allocator, size_t chunk_size);
 
+/* An empty arena with the source of another one, for memory that is released earlier. */
+extern RigArena rig_arena_child(const RigArena *parent);
+
 /* size bytes aligned for any type, not cleared; NULL when out of memory. */
 extern void *rig_arena_allocate(RigArena *arena, size_t size);
 

@@ -19,6 +19,7 @@ typedef struct RigTrainingOptions
 {
 	RigAlgorithm algorithm;
 	double		false_alarm_rate;	/* per reading, 1e-9 .. 0.5 */
+	int64_t		period;			/* usual step between rows in microseconds; 0 = they have no time */
 	int32_t		components;		/* of the row's PCA; 0 = chosen by the code */
 	int32_t		window_components;	/* of the window's PCA; 0 = chosen by the code */
 	RigForestOptions forest;

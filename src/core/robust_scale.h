@@ -5,6 +5,7 @@
 #ifndef RIG_ROBUST_SCALE_H
 #define RIG_ROBUST_SCALE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "arena.h"
@@ -17,9 +18,18 @@ typedef enum RigScaleFallback
 	RIG_SCALE_MASK				/* it is masked like a constant one */
 } RigScaleFallback;
 
+/* What center and spread are. */
+typedef enum RigScaleMethod
+{
+	RIG_SCALE_QUARTILES = 0,	/* median and IQR / 1.349 */
+	RIG_SCALE_WINSORISED		/* mean and standard deviation, after values beyond the 0.5 % and 99.5 % points
+								 * were moved there: for sensors that rest most of the time, whose IQR says nothing */
+} RigScaleMethod;
+
 typedef struct RigScaleOptions
 {
-	RigScaleFallback fallback;
+	RigScaleMethod method;
+	RigScaleFallback fallback;	/* also when all values between the points are equal */
 	int64_t		min_values;		/* a feature with fewer values is masked; at least 2 */
 } RigScaleOptions;
 
