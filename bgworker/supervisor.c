@@ -328,7 +328,7 @@ rig_supervisor_main(Datum argument)
 		if (check_extension(now_us))
 			read_sources();
 		tend_consumers(now_us);
-		for (int i = 0; i < lengthof(ticks); i++)
+		for (size_t i = 0; i < lengthof(ticks); i++)
 			tend_tick(&ticks[i], now_us);
 		pgstat_report_stat(true);
 		rig_process_nap(TICK_MS);

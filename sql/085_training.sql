@@ -363,8 +363,10 @@ CREATE FUNCTION rigalpha.job(id bigint)
 	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 	AS $$
-	SELECT j.id, j.model, j.algorithm, j.machine, j.state, j.phase, j.progress, j.version, j.message, j.requested_by, j.acting_role,
-		j.created_at, j.started_at, j.finished_at
+	-- Messages may quote values of the source.
+	SELECT j.id, j.model, j.algorithm, j.machine, j.state, j.phase, j.progress, j.version,
+		CASE WHEN j.requested_by = session_user OR pg_has_role(rigalpha.asking_role(), 'rigalpha_admin', 'USAGE') THEN j.message END,
+		j.requested_by, j.acting_role, j.created_at, j.started_at, j.finished_at
 	FROM rigalpha.jobs j WHERE j.id = job.id
 	$$;
 COMMENT ON FUNCTION rigalpha.job(bigint) IS 'State of a training job: queued, running, done, failed or cancelled, with phase and progress';

@@ -257,7 +257,9 @@ report(const char *phase, double fraction)
 {
 	Oid			types[] = {INT8OID, TEXTOID, FLOAT8OID};
 	MemoryContext caller = begin_transaction();
-	Datum		values[] = {Int64GetDatum(job.id), CStringGetTextDatum(phase), Float8GetDatum(Min(Max(fraction, 0), 1))};
+	Datum		values[] = {
+		Int64GetDatum(job.id), CStringGetTextDatum(phase), Float8GetDatum(Min(Max(fraction, 0), 1))
+	};
 	bool		wanted = true;
 
 	if (execute("UPDATE rigalpha.jobs SET phase = $2, progress = $3"

@@ -18,8 +18,8 @@ SELECT is_empty('SELECT oid::regprocedure FROM pg_proc, aclexplode(coalesce(proa
 SELECT is_empty('SELECT n.nspname FROM pg_namespace n JOIN own_schemas USING (oid), aclexplode(n.nspacl) WHERE grantee = 0', 'nor on a schema');
 SELECT is_empty('SELECT relation, grantee::regrole, privilege_type FROM grants WHERE grantee <> relowner AND privilege_type IN (''TRIGGER'', ''REFERENCES'', ''TRUNCATE'')', 'nobody but the owner may make triggers or references, or truncate');
 SELECT is_empty('SELECT relation, grantee::regrole FROM grants WHERE grantee <> relowner AND is_grantable', 'nobody may pass a right on');
-SELECT is_empty($$SELECT relation, grantee::regrole, privilege_type FROM grants WHERE grantee <> relowner AND privilege_type <> 'SELECT' AND relation ~ '^rigalpha\.(readings|machine_state|node|kafka_offsets|kafka_workers|kafka_gaps|dead_letters)'$$,
-	'nobody writes readings, states, positions or dead letters but through functions');
+SELECT is_empty($$SELECT relation, grantee::regrole, privilege_type FROM grants WHERE grantee <> relowner AND privilege_type <> 'SELECT' AND relation ~ '^rigalpha\.(readings|machine_state|node|kafka_offsets|kafka_workers|kafka_gaps|dead_letters|model_|jobs)'$$,
+	'nobody writes readings, states, positions, dead letters, models or jobs but through functions');
 SELECT is_empty($$SELECT oid::regprocedure FROM pg_proc WHERE pronamespace IN (SELECT oid FROM own_schemas) AND prosecdef AND NOT coalesce(proconfig @> ARRAY['search_path=pg_catalog, pg_temp'], false)$$,
 	'functions with the rights of the owner pin the search path');
 SELECT is_empty($$SELECT oid::regprocedure FROM pg_proc WHERE pronamespace IN (SELECT oid FROM own_schemas) AND prokind <> 'f'$$, 'there are only plain functions');
