@@ -16,4 +16,11 @@
  */
 extern void *rig_array_grow(RigArena *arena, const void *array, int32_t *capacity, size_t element_size);
 
+/* The array of count elements, or a grown copy of it, with room for one more; NULL when out of memory. */
+static inline void *
+rig_array_reserve(RigArena *arena, void *array, int32_t count, int32_t *capacity, size_t element_size)
+{
+	return count < *capacity ? array : rig_array_grow(arena, array, capacity, element_size);
+}
+
 #endif

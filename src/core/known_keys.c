@@ -29,7 +29,7 @@ judge_name(const char *text, int32_t length)
 	return rig_is_valid_name(text, (size_t) length) ? RIG_KEY_NAME_GOOD : RIG_KEY_NAME_BAD;
 }
 
-/* True when JSON can hold the text only with escapes, so that its bytes never match. */
+/* True when JSON can hold the text only with escapes. */
 static bool
 needs_escapes(const char *text, int32_t length)
 {
@@ -44,36 +44,29 @@ needs_escapes(const char *text, int32_t length)
 static void
 describe_key(RigKnownKey *key, int32_t id, const char *text, int32_t length)
 {
-	int32_t		head_length = length < RIG_KEY_HEAD ? length + 1 : RIG_KEY_HEAD;
-
 	memset(key, 0, sizeof(*key));
 	key->text = text;
 	key->length = length;
 	key->next = id;
 	key->name = (uint8_t) judge_name(text, length);
-	if (needs_escapes(text, length))
-	{
-		key->reach = INT32_MAX;
+	key->escaped = needs_escapes(text, length);
+	key->short_name = key->name == RIG_KEY_NAME_GOOD && !key->escaped && length < RIG_KEY_HEAD;
+	key->layout = rig_number_layouts[0][0];
+	if (!key->short_name)
 		return;
-	}
-	memcpy(key->head, text, (size_t) (length < RIG_KEY_HEAD ? length : RIG_KEY_HEAD));
-	if (length < RIG_KEY_HEAD)
-		((char *) key->head)[length] = '"';
-	memset(key->mask, 0xff, (size_t) head_length);
-	key->reach = length < RIG_KEY_HEAD ? RIG_KEY_HEAD : length + 1;
+	memcpy(key->head, text, (size_t) length);
+	((char *) key->head)[length] = '"';
+	memset(key->mask, 0xff, (size_t) length + 1);
 }
 
 static bool
 reserve_key(RigKnownKeys *known)
 {
-	void	   *grown;
+	RigKnownKey *keys = rig_array_reserve(known->arena, known->keys, known->count, &known->capacity, sizeof(RigKnownKey));
 
-	if (known->count < known->capacity)
-		return true;
-	grown = rig_array_grow(known->arena, known->keys, &known->capacity, sizeof(RigKnownKey));
-	if (grown != NULL)
-		known->keys = grown;
-	return grown != NULL;
+	if (keys != NULL)
+		known->keys = keys;
+	return keys != NULL;
 }
 
 int32_t

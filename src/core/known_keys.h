@@ -12,9 +12,11 @@
 
 #include "arena.h"
 #include "names.h"
+#include "number.h"
 
-/* Bytes compared at once; a key with its closing quote seldom has more. */
-#define RIG_KEY_HEAD 16
+/* Bytes compared at once, in words; a key with its closing quote seldom has more. */
+#define RIG_KEY_HEAD_WORDS 4
+#define RIG_KEY_HEAD ((int) (RIG_KEY_HEAD_WORDS * sizeof(uint64_t)))
 
 /* Meaning of a key beside the sensors of a reading. */
 typedef enum RigKeyRole
@@ -35,15 +37,17 @@ typedef enum RigKeyName
 
 typedef struct RigKnownKey
 {
-	uint64_t	head[2];		/* first bytes of the key and its quote, as they are in JSON */
-	uint64_t	mask[2];		/* which of them count */
+	uint64_t	head[RIG_KEY_HEAD_WORDS];	/* first bytes of the key and its quote, as they are in JSON */
+	uint64_t	mask[RIG_KEY_HEAD_WORDS];	/* which of them count */
+	RigNumberLayout layout;		/* of its number the last time */
 	const char *text;
 	uint64_t	reading;		/* number of the last reading that had it, for duplicates */
-	int32_t		reach;			/* bytes of input that the comparison may look at */
 	int32_t		length;
 	int32_t		next;			/* key that followed last time; itself when none has */
 	uint8_t		role;			/* RigKeyRole */
 	uint8_t		name;			/* RigKeyName */
+	bool		escaped;		/* JSON can hold it only with escapes, so that its bytes never match */
+	bool		short_name;		/* a good one that is whole in head, with its quote */
 } RigKnownKey;
 
 typedef struct RigKnownKeys
@@ -64,20 +68,30 @@ extern int32_t rig_known_keys_add(RigKnownKeys *known, const char *text, int32_t
 /* True for a name that machines and sensors may have. text is valid UTF-8. */
 extern bool rig_is_valid_name(const char *text, size_t length);
 
+/* True when the first RIG_KEY_HEAD bytes at `at`, all of them readable, agree with the key. */
+static inline bool
+rig_known_key_begins(const RigKnownKey *key, const char *at)
+{
+	uint64_t	difference = 0;
+
+	for (int i = 0; i < RIG_KEY_HEAD_WORDS; i++)
+	{
+		uint64_t	word;
+
+		memcpy(&word, at + i * sizeof(word), sizeof(word));
+		difference |= (word ^ key->head[i]) & key->mask[i];
+	}
+	return difference == 0;
+}
+
 /* True when the key and its closing quote stand at `at`, of which available bytes are readable. */
 static inline bool
 rig_known_key_matches(const RigKnownKey *key, const char *at, ptrdiff_t available)
 {
-	uint64_t	head[2];
-
-	if (available < key->reach)
-		return false;
-	memcpy(head, at, sizeof(head));
-	if ((((head[0] ^ key->head[0]) & key->mask[0]) | ((head[1] ^ key->head[1]) & key->mask[1])) != 0)
-		return false;
-	return key->length < RIG_KEY_HEAD
-		|| (memcmp(at + RIG_KEY_HEAD, key->text + RIG_KEY_HEAD, (size_t) (key->length - RIG_KEY_HEAD)) == 0
-			&& at[key->length] == '"');
+	if (key->short_name && available >= RIG_KEY_HEAD)
+		return rig_known_key_begins(key, at);
+	return !key->escaped && available > key->length
+		&& memcmp(at, key->text, (size_t) key->length) == 0 && at[key->length] == '"';
 }
 
 #endif

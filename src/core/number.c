@@ -18,6 +18,36 @@
 #define LONG_DIGITS 800
 #define LONG_EXPONENT 5000
 
+/* Bytes of a word before the byte of this number. */
+#define BYTES_BEFORE(byte) ((UINT64_C(1) << 8 * (byte)) - 1)
+
+#define BEHIND_WHOLE(behind) ((behind) > 0 ? '.' : ',')
+
+#define LAYOUT(before, behind, ten)                                                                        \
+	{                                                                                                      \
+		.whole_bytes = (behind) > 0 ? BYTES_BEFORE(before) : UINT64_MAX,                                   \
+		.fraction_bytes = (behind) > 0 ? ~BYTES_BEFORE(before) : 0,                                        \
+		.power = (ten),                                                                                    \
+		.others = UINT32_C(1) << (before) | ((behind) > 0 ? UINT32_C(1) << ((before) + 1 + (behind)) : 0), \
+		.window = (UINT32_C(2) << ((before) + ((behind) > 0) + (behind))) - 1,                             \
+		.length = (before) + ((behind) > 0) + (behind),                                                    \
+		.whole = (before),                                                                                 \
+		.shift = (64 - 8 * ((before) + (behind))) & 63,                                                    \
+		.behind_whole = BEHIND_WHOLE(behind),                                                              \
+		.refused_first = (before) > 1 ? '0' : BEHIND_WHOLE(behind)                                         \
+	}
+
+#define LAYOUTS(before)                                                                                    \
+	{                                                                                                      \
+		LAYOUT(before, 0, 1e0), LAYOUT(before, 1, 1e1), LAYOUT(before, 2, 1e2), LAYOUT(before, 3, 1e3),    \
+			LAYOUT(before, 4, 1e4), LAYOUT(before, 5, 1e5), LAYOUT(before, 6, 1e6), LAYOUT(before, 7, 1e7) \
+	}
+
+/* Without a digit before the point, the first byte would have to be what is refused. */
+const RigNumberLayout rig_number_layouts[RIG_WORD_SIZE][RIG_WORD_SIZE] = {
+	LAYOUTS(0), LAYOUTS(1), LAYOUTS(2), LAYOUTS(3), LAYOUTS(4), LAYOUTS(5), LAYOUTS(6), LAYOUTS(7)
+};
+
 static inline bool
 is_digit(char byte)
 {

@@ -9,6 +9,9 @@
 
 _Static_assert(RIG_PARSER_MAX_DEPTH <= RIG_JSON_MAX_DEPTH, "deeper than ignored values can be followed");
 
+/* Space, quote, key with its quote, colon and space: what read_expected_members() looks at before a number. */
+#define EXPECTED_REACH (RIG_KEY_HEAD + 4)
+
 struct RigReadingParser
 {
 	RigArena   *arena;
@@ -208,15 +211,12 @@ skip_value(RigReadingParser *parser, const char *at)
 static bool
 add_value(RigReadingParser *parser, int32_t name, RigValueKind kind, double number)
 {
-	if (parser->value_count == parser->value_capacity)
-	{
-		void	   *grown = rig_array_grow(parser->arena, parser->values, &parser->value_capacity,
-										   sizeof(RigValue));
+	RigValue   *values = rig_array_reserve(parser->arena, parser->values, parser->value_count,
+										   &parser->value_capacity, sizeof(RigValue));
 
-		if (grown == NULL)
-			return false;
-		parser->values = grown;
-	}
+	if (values == NULL)
+		return false;
+	parser->values = values;
 	parser->values[parser->value_count++] = (RigValue) {number, name, (int32_t) kind};
 	return true;
 }
@@ -259,7 +259,7 @@ read_sensor(RigReadingParser *parser, const char *at, const Key *key)
 	RigKnownKey *known = &parser->known.keys[key->id];
 	RigValueKind kind = RIG_VALUE_NUMBER;
 	double		number;
-	const char *behind = rig_number_read_short(at, parser->json.end, &number);
+	const char *behind = rig_number_read_short(at, parser->json.end, &number, &known->layout);
 
 	mark_sensor_key(parser, known, key);
 	if (behind == NULL)
@@ -397,6 +397,83 @@ read_role(RigReadingParser *parser, const char *at, const Key *key, RigKeyRole r
 }
 
 /*
+ * Reads a finite number with a comma behind it that is not laid out as expected, and
+ * expects more of its kind; NULL if there is none.
+ */
+static __attribute__((noinline)) const char *
+read_unexpected_number(RigNumberLayout *layout, const char *at, const char *end, double *number)
+{
+	const char *behind = rig_number_read_short(at, end, number, layout);
+	RigDecimal	decimal;
+
+	if (behind == NULL)
+	{
+		behind = rig_decimal_scan(at, end, &decimal);
+		if (behind == NULL || !rig_decimal_to_double(&decimal, number))
+			return NULL;
+	}
+	return behind < end && *behind == ',' ? behind : NULL;
+}
+
+/*
+ * Reads members as long as each is what a steady stream has: the key that came next the
+ * last time, a short number, and another member behind. Returns where the first other one
+ * begins, of which nothing is read. Not inline, so that all its variables have registers.
+ */
+static __attribute__((noinline)) const char *
+read_expected_members(RigReadingParser *parser, const char *at, bool nested)
+{
+	RigKnownKey *keys = parser->known.keys;
+	const char *end = parser->json.end;
+	uint8_t		barred_roles = nested ? 0 : UINT8_MAX;
+	int32_t		last = parser->last_key;
+	int32_t		room = parser->value_capacity - parser->value_count;
+	RigValue   *first;
+	RigValue   *value;
+
+	if (room > RIG_PARSER_MAX_KEYS - parser->key_count)
+		room = RIG_PARSER_MAX_KEYS - parser->key_count;
+	if (room <= 0)
+		return at;
+	first = value = parser->values + parser->value_count;
+	while (value < first + room && end - at >= EXPECTED_REACH)
+	{
+		int32_t		id = keys[last].next;
+		RigKnownKey *key = &keys[id];
+		const char *member = at;
+		const char *behind;
+
+		if (RIG_UNLIKELY(*member == ' '))
+			member++;
+		if (*member != '"' || !key->short_name || !rig_known_key_begins(key, member + 1))
+			break;
+		if (key->reading == parser->reading_number || (key->role & barred_roles) != 0)
+			break;
+		member += key->length + 2;
+		if (*member++ != ':')
+			break;
+		if (RIG_UNLIKELY(*member == ' '))
+			member++;
+		if (end - member < RIG_NUMBER_SHORT_REACH)
+			break;
+		behind = rig_number_read_expected(&key->layout, member, &value->number);
+		if (behind == NULL)
+			behind = read_unexpected_number(&key->layout, member, end, &value->number);
+		if (behind == NULL)
+			break;
+		at = behind + 1;
+		value->name = last = id;
+		value->kind = RIG_VALUE_NUMBER;
+		value++;
+		key->reading = parser->reading_number;
+	}
+	parser->last_key = last;
+	parser->key_count += (int32_t) (value - first);
+	parser->value_count += (int32_t) (value - first);
+	return rig_json_skip_space(&parser->json, at);
+}
+
+/*
  * Reads an object from its opening brace: the reading, or the sensors nested in it. One
  * function for both, so that its fast path exists once; it calls itself once at most.
  */
@@ -411,7 +488,7 @@ read_members(RigReadingParser *parser, const char *at, bool nested)
 		Key			key;
 		RigKeyRole	role;
 
-		at = read_key(parser, at, &key);
+		at = read_key(parser, read_expected_members(parser, at, nested), &key);
 		if (at == NULL)
 			return NULL;
 		if (key.id == RIG_NAMES_NONE)
@@ -432,15 +509,12 @@ read_members(RigReadingParser *parser, const char *at, bool nested)
 static bool
 begin_reading(RigReadingParser *parser, int depth)
 {
-	if (parser->reading_count == parser->reading_capacity)
-	{
-		void	   *grown = rig_array_grow(parser->arena, parser->readings, &parser->reading_capacity,
-										   sizeof(RigReading));
+	RigReading *readings = rig_array_reserve(parser->arena, parser->readings, parser->reading_count,
+											 &parser->reading_capacity, sizeof(RigReading));
 
-		if (grown == NULL)
-			return false;
-		parser->readings = grown;
-	}
+	if (readings == NULL)
+		return false;
+	parser->readings = readings;
 	memset(&parser->readings[parser->reading_count++], 0, sizeof(RigReading));
 	current_reading(parser)->first_value = parser->value_count;
 	parser->reading_number++;

@@ -6,8 +6,9 @@
  * The parser knows no machines or limits of time: it yields names, numbers and
  * reasons, and the caller decides what is known, too old or too far ahead.
  *
- * A parser belongs to one thread. For each key it remembers which one came next and
- * expects that again, so a steady stream costs one comparison per key.
+ * A parser belongs to one thread. For each key it remembers which one came next and where
+ * the digits of its number stood, and expects both again, so that a steady stream is
+ * compared rather than searched.
  *
  * Every key of a reading is interned and stays so: whoever keeps a parser for long
  * bounds rig_names_count by starting afresh with new arenas.

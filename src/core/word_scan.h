@@ -12,7 +12,12 @@
 #include <emmintrin.h>
 #endif
 
+/* A predicted branch does not wait for the byte it looks at, as an added condition would. */
+#define RIG_UNLIKELY(condition) __builtin_expect((condition), 0)
+#define RIG_ALWAYS_INLINE static inline __attribute__((always_inline))
+
 #define RIG_WORD_SIZE 8
+#define RIG_WORD_WIDE 16		/* bytes of rig_word_other_than_digits */
 #define RIG_WORD_ALL(byte) (UINT64_C(0x0101010101010101) * (byte))
 
 /* The 8 bytes at text, all of which must be readable. */
@@ -35,14 +40,21 @@ rig_word_first(uint64_t marks)
 	return marks != 0 ? __builtin_ctzll(marks) / 8 : RIG_WORD_SIZE;
 }
 
-/* Value of the first count digits, 1..8: pairs, then fours, then all eight at once. */
+/* Value of the digits that fill the top of the word, zero bytes below: pairs, then fours, then all eight at once. */
 static inline uint64_t
-rig_word_digits(uint64_t word, int count)
+rig_word_top_digits(uint64_t word)
 {
-	word = (word & RIG_WORD_ALL(0x0f)) << (64 - 8 * count);
+	word &= RIG_WORD_ALL(0x0f);
 	word = (word * 10 + (word >> 8)) & UINT64_C(0x00ff00ff00ff00ff);
 	word = (word * 100 + (word >> 16)) & UINT64_C(0x0000ffff0000ffff);
 	return (word * 10000 + (word >> 32)) & UINT64_C(0xffffffff);
+}
+
+/* Value of the first count digits, 1..8. */
+static inline uint64_t
+rig_word_digits(uint64_t word, int count)
+{
+	return rig_word_top_digits(word << (64 - 8 * count));
 }
 
 /*

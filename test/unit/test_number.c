@@ -8,6 +8,19 @@
 #define ROUNDS 200000
 #define MAX_TEXT 4096
 
+/* Of the last number of the short form, whatever it was: what the next one is expected to be like. */
+static RigNumberLayout layout;
+
+/* True when a number that is read as expected, if it is, ends at its comma and is this one. */
+static bool
+agrees_with_layout(const char *text, size_t length, double expected)
+{
+	double		result;
+	const char *end = rig_number_read_expected(&layout, text, &result);
+
+	return end == NULL || (end == text + length && memcmp(&result, &expected, sizeof(double)) == 0);
+}
+
 /* Converts like the parser: the short form first. false when beyond the largest double. */
 static bool
 convert(const char *text, size_t length, double *result)
@@ -27,7 +40,7 @@ convert(const char *text, size_t length, double *result)
 		exit(EXIT_FAILURE);
 	}
 	in_range = rig_decimal_to_double(&decimal, result);
-	short_end = rig_number_read_short(bytes, end, &short_result);
+	short_end = rig_number_read_short(bytes, end, &short_result, &layout);
 	if (short_end != NULL && (short_end != end || memcmp(&short_result, result, sizeof(double)) != 0))
 	{
 		tap_note("the short form disagrees: %.200s", text);
@@ -54,10 +67,22 @@ equals_strtod(const char *text)
 		return false;
 	}
 	snprintf(padded, sizeof(padded), "%s,\"next key\":1234567", text);
-	short_end = rig_number_read_short(padded, padded + strlen(padded), &short_result);
-	if (short_end != NULL && memcmp(&short_result, &expected, sizeof(double)) != 0)
+	if (!agrees_with_layout(padded, strlen(text), expected))
+	{
+		tap_note("the layout of the number before is taken for that of %.300s", text);
+		return false;
+	}
+	short_end = rig_number_read_short(padded, padded + strlen(padded), &short_result, &layout);
+	if (short_end == NULL)
+		return true;
+	if (memcmp(&short_result, &expected, sizeof(double)) != 0)
 	{
 		tap_note("short form differs from strtod: %.300s gives %a, not %a", text, short_result, expected);
+		return false;
+	}
+	if (rig_number_read_expected(&layout, padded, &short_result) == NULL || !agrees_with_layout(padded, strlen(text), expected))
+	{
+		tap_note("not read by its own layout: %.300s", text);
 		return false;
 	}
 	return true;
@@ -256,14 +281,20 @@ test_grammar(void)
 		RigDecimal	decimal;
 		const char *end;
 		const char *short_end;
+		char		padded[64];
 		int			result;
 
 		memcpy(bytes, cases[i].text, length);
 		end = rig_decimal_scan(bytes, bytes + length, &decimal);
 		result = (int) (end != NULL ? end - bytes : -1 - (decimal.end - bytes));
-		short_end = rig_number_read_short(bytes, bytes + length, &number);
+		short_end = rig_number_read_short(bytes, bytes + length, &number, &layout);
 		tap_ok(result == cases[i].length && (short_end == NULL || short_end - bytes == result),
 			   "'%s' is a number for %d bytes (%d)", cases[i].text, cases[i].length, result);
+		snprintf(padded, sizeof(padded), "%s,                    ", cases[i].text);
+		for (int whole = 0; whole < RIG_WORD_SIZE; whole++)
+			for (int behind = 0; whole + behind <= RIG_WORD_SIZE; behind++)
+				if (behind < RIG_WORD_SIZE && (end = rig_number_read_expected(&rig_number_layouts[whole][behind], padded, &number)) != NULL)
+					tap_ok(end - padded == result && *end == ',', "and so it is where it is expected");
 		free(bytes);
 	}
 }
