@@ -9,6 +9,7 @@
 #include <signal.h>
 
 #include "access/xact.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -213,7 +214,9 @@ wait_for_creator(void)
 
 	StartTransactionCommand();
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, JOB_LOCK_CLASS, (uint32) (job.id & PG_INT32_MAX), 2);
-	(void) LockAcquire(&tag, ExclusiveLock, true, false);
+	if (LockAcquire(&tag, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE), errmsg("the advisory lock of the job is taken")));
 	XactLockTableWait(job.creator, NULL, NULL, XLTW_None);
 	CommitTransactionCommand();
 }
@@ -375,9 +378,13 @@ give_up(const ErrorData *error)
 		CStringGetTextDatum(message == error->message && error->detail != NULL ? psprintf("%s: %s", message, error->detail) : message)
 	};
 
-	(void) execute("UPDATE rigalpha.jobs SET state = $2, message = $3, finished_at = pg_catalog.clock_timestamp()"
-				   " WHERE id = $1 AND state IN ('queued', 'running') RETURNING id", 3, types, values, NULL);
-	SPI_finish();
+	/* The extension may be what is gone. */
+	if (OidIsValid(get_namespace_oid("rigalpha", true)))
+	{
+		(void) execute("UPDATE rigalpha.jobs SET state = $2, message = $3, finished_at = pg_catalog.clock_timestamp()"
+					   " WHERE id = $1 AND state IN ('queued', 'running') RETURNING id", 3, types, values, NULL);
+		SPI_finish();
+	}
 	end_transaction(caller);
 	ereport(LOG,
 			(errmsg("rigalpha training job " INT64_FORMAT " %s: %s", job.id, cancelled ? "cancelled" : "failed", message)));

@@ -257,5 +257,11 @@ configure('rigalpha.auto_train', 'on');
 wait_for('a machine whose readings are gone', "($INFO 'D') = 'training failed: the source has no rows'");
 is(sql(q{SELECT next_training_at BETWEEN now() + interval '55 min' AND now() + interval '1 h' FROM rigalpha.training_info WHERE machine = 'D'}), 't', 'waits an hour');
 is(sql(q{SELECT due FROM rigalpha.training_plan() WHERE machine = 'D'}), 'f', 'and is not due');
+
+note 'the extension goes while a job computes';
+$job = start_job("'gone', 'public.open', $LONG");
+wait_computing($job);
+sql('DROP EXTENSION rigalpha CASCADE');
+wait_for('its process ends', q{SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'rigalpha training'});
 $node->stop;
 done_testing();
