@@ -1068,20 +1068,16 @@ BEGIN
 		RETURN 0;
 	END IF;
 	INSERT INTO rigalpha.incidents (machine_id, kind, started, peak_ts, detail)
-		SELECT n.machine_id, n.kind, n.started, n.started, n.detail
-		FROM (
-			SELECT st.machine_id, 'silent' AS kind, st.received_at AS started,
-				format('no reading for %s s', round(extract(epoch FROM clock_timestamp() - st.received_at))) AS detail
-			FROM rigalpha.machine_state st
-			WHERE st.received_at < clock_timestamp() - current_setting('rigalpha.silent_after')::interval
-				AND st.received_at > clock_timestamp() - interval '1 day'
-			UNION ALL
-			SELECT st.machine_id, 'clock', st.ts,
-				format('device clock is %s s ahead', round(extract(epoch FROM st.ts - st.received_at)))
-			FROM rigalpha.machine_state st
-			WHERE st.ts > st.received_at + current_setting('rigalpha.clock_tolerance')::interval) n
-		WHERE NOT EXISTS (SELECT FROM rigalpha.incidents i
-			WHERE i.machine_id = n.machine_id AND i.kind = n.kind AND (i.ended IS NULL OR i.started = n.started))
+		SELECT st.machine_id, 'silent', st.received_at, st.received_at,
+			format('no reading for %s s', round(extract(epoch FROM clock_timestamp() - st.received_at)))
+		FROM rigalpha.machine_state st
+		WHERE st.received_at < clock_timestamp() - make_interval(secs => current_setting('rigalpha.silent_after')::float8)
+			AND st.received_at > clock_timestamp() - interval '1 day'
+		UNION ALL
+		SELECT st.machine_id, 'clock', st.ts, st.ts,
+			format('device clock is %s s ahead', round(extract(epoch FROM st.ts - st.received_at)))
+		FROM rigalpha.machine_state st
+		WHERE st.ts > st.received_at + make_interval(secs => current_setting('rigalpha.clock_tolerance')::float8)
 		ON CONFLICT (machine_id, kind) WHERE ended IS NULL DO NOTHING;
 	GET DIAGNOSTICS noticed = ROW_COUNT;
 	UPDATE rigalpha.incidents i SET ended = greatest(i.started, CASE i.kind WHEN 'silent' THEN st.received_at ELSE st.ts END)
@@ -1089,7 +1085,7 @@ BEGIN
 		WHERE st.machine_id = i.machine_id AND i.ended IS NULL
 			AND CASE i.kind
 				WHEN 'silent' THEN st.received_at > i.started
-				WHEN 'clock' THEN st.ts <= st.received_at + current_setting('rigalpha.clock_tolerance')::interval
+				WHEN 'clock' THEN st.ts <= st.received_at + make_interval(secs => current_setting('rigalpha.clock_tolerance')::float8)
 				ELSE false END;
 	RETURN noticed;
 END
@@ -1390,26 +1386,26 @@ CREATE FUNCTION rigalpha.ingest_models() RETURNS TABLE (machine_id integer, vers
 	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 	AS $$
-	WITH shared AS (
+	WITH own AS (
+		SELECT DISTINCT ON (m.id) m.id AS machine_id, d.version_id
+		FROM rigalpha.current_deployments d JOIN rigalpha.machines m ON m.name = d.machine
+		ORDER BY m.id, d.id DESC),
+	shared AS (
 		SELECT d.id, d.version_id, ms.machine_id, count(*) AS sensors, cardinality(v.feature_names) AS features
 		FROM rigalpha.current_deployments d
 		JOIN rigalpha.model_versions v ON v.id = d.version_id
 		CROSS JOIN LATERAL unnest(v.feature_names) AS f (name)
 		JOIN rigalpha.sensors s ON s.name = f.name
 		JOIN rigalpha.machine_sensors ms ON ms.sensor_id = s.id
-		WHERE d.machine IS NULL
-		GROUP BY d.id, d.version_id, ms.machine_id, cardinality(v.feature_names)),
-	candidates AS (
-		SELECT m.id AS machine_id, d.version_id, d.id, true AS own
-		FROM rigalpha.current_deployments d JOIN rigalpha.machines m ON m.name = d.machine
-		UNION ALL
-		SELECT sh.machine_id, sh.version_id, sh.id, false
+		WHERE d.machine IS NULL AND NOT EXISTS (SELECT FROM own o WHERE o.machine_id = ms.machine_id)
+		GROUP BY d.id, d.version_id, ms.machine_id, cardinality(v.feature_names))
+	SELECT o.machine_id, o.version_id FROM own o
+	UNION ALL
+	(SELECT DISTINCT ON (sh.machine_id) sh.machine_id, sh.version_id
 		FROM shared sh
 		WHERE 2 * sh.sensors >= sh.features
-			AND 2 * sh.sensors >= (SELECT count(*) FROM rigalpha.machine_sensors ms WHERE ms.machine_id = sh.machine_id))
-	SELECT DISTINCT ON (c.machine_id) c.machine_id, c.version_id
-	FROM candidates c
-	ORDER BY c.machine_id, c.own DESC, c.id DESC
+			AND 2 * sh.sensors >= (SELECT count(*) FROM rigalpha.machine_sensors ms WHERE ms.machine_id = sh.machine_id)
+		ORDER BY sh.machine_id, sh.id DESC)
 	$$;
 COMMENT ON FUNCTION rigalpha.ingest_models()
 	IS 'Version that scores each machine when readings arrive: the latest deployed for it, else the latest fleet model that has its sensors';
