@@ -131,22 +131,6 @@ name_array(const RigModel *model)
 	return construct_array(names, model->features, TEXTOID, -1, false, TYPALIGN_INT);
 }
 
-/* FNV-1a over the names, each with its terminator. */
-static int64
-hash_names(const RigModel *model)
-{
-	uint64		hash = UINT64CONST(0xcbf29ce484222325);
-
-	for (int32 i = 0; i < model->features; i++)
-		for (const char *byte = model->names[i];; byte++)
-		{
-			hash = (hash ^ (uint8) *byte) * UINT64CONST(0x100000001b3);
-			if (*byte == '\0')
-				break;
-		}
-	return (int64) hash;
-}
-
 /* A detector without calibration gives no surprise, and a model without detectors no score. */
 static bool
 is_usable(const RigModel *model)
@@ -199,7 +183,7 @@ rig_model_header(PG_FUNCTION_ARGS)
 	values[1] = Int64GetDatum((int64) model.seed);
 	values[2] = BoolGetDatum(is_usable(&model));
 	values[3] = PointerGetDatum(name_array(&model));
-	values[4] = Int64GetDatum(hash_names(&model));
+	values[4] = Int64GetDatum((int64) rig_model_hash_names(model.names, model.features));
 	values[5] = Int64GetDatum(checksum(payload));
 	result = heap_form_tuple(BlessTupleDesc(descriptor), values, nulls);
 	MemoryContextDelete(context);
