@@ -7,6 +7,7 @@
 #ifndef RIG_CALIBRATION_H
 #define RIG_CALIBRATION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "arena.h"
@@ -46,6 +47,9 @@ extern RigCalibrationOptions rig_calibration_defaults(void);
  */
 extern RigStatus rig_calibration_fit(RigCalibration *calibration, RigArena *scratch, const float *scores,
 									 int64_t n, const RigCalibrationOptions *options);
+
+/* Whether a calibration that came from elsewhere is one: ascending, finite, within its ranges. */
+extern bool rig_calibration_check(const RigCalibration *calibration);
 
 /*
  * -log10 p of a score, 0 .. RIG_SURPRISE_MAX; p = (1 + #{calibration scores >= score}) / (n + 1)

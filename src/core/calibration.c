@@ -1,0 +1,263 @@
+#include "calibration.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The tail is learnt from at least so many scores. */
+#define LEAST_TAIL 10
+
+/*
+ * The shape of the tail is learnt from few scores, so it is drawn towards that of a moderately
+ * heavy tail as if so many more scores had said so. It is never taken for bounded: a score just
+ * beyond all earlier ones is not impossible.
+ */
+#define PRIOR_SHAPE 0.25
+#define PRIOR_SCORES 10.0
+#define LARGEST_SHAPE 0.9
+
+/* Below this the tail is exponential, and the general formula would divide by nothing. */
+#define LEAST_SHAPE 1e-6f
+
+RigCalibrationOptions
+rig_calibration_defaults(void)
+{
+	return (RigCalibrationOptions) {.tail_share = 0.02};
+}
+
+static int
+compare_floats(const void *a, const void *b)
+{
+	float		x = *(const float *) a;
+	float		y = *(const float *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Scores of the sorted ones that are at least as large. */
+static int64_t
+count_from(const float *sorted, int64_t n, float score)
+{
+	int64_t		low = 0;
+	int64_t		high = n;
+
+	while (low < high)
+	{
+		int64_t		middle = low + (high - low) / 2;
+
+		if (sorted[middle] < score)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return n - low;
+}
+
+/* -log10 of the conformal p-value of a score among n that are worth effective ones. */
+static double
+conformal(const float *sorted, int64_t n, double effective, float score)
+{
+	double		share = (double) count_from(sorted, n, score) / (double) n;
+
+	return -log10((1 + share * effective) / (effective + 1));
+}
+
+/*
+ * Probability-weighted moments of the excesses (Hosking and Wallis 1987), with the shape drawn
+ * towards its prior and the scale such that the mean stays.
+ */
+static void
+fit_tail(RigCalibration *calibration, const float *sorted, int64_t n, int64_t count, double worth)
+{
+	double		mean = 0;
+	double		weighted = 0;
+	double		shape = 0;
+
+	for (int64_t i = 0; i < count; i++)
+	{
+		double		excess = (double) sorted[n - count + i] - (double) calibration->threshold;
+
+		mean += excess / (double) count;
+		weighted += excess * (1 - ((double) i + 0.65) / (double) count) / (double) count;
+	}
+	if (mean > 2 * weighted)
+		shape = 2 - mean / (mean - 2 * weighted);
+	shape = fmin(fmax(shape, -0.5), LARGEST_SHAPE);
+	shape = (worth * shape + PRIOR_SCORES * PRIOR_SHAPE) / (worth + PRIOR_SCORES);
+	calibration->shape = (float) fmax(shape, 0);
+	calibration->scale = (float) (mean * (1 - calibration->shape));
+	/* Equal scores leave no excess: whatever is larger is then as strange as anything can be. */
+	if (!(calibration->scale > 1e-30f))
+		calibration->scale = fmaxf(fabsf(calibration->threshold) * 1e-6f, 1e-30f);
+}
+
+RigStatus
+rig_calibration_fit(RigCalibration *calibration, RigArena *scratch, const float *scores, int64_t n,
+					const RigCalibrationOptions *options)
+{
+	RigCalibrationOptions defaults = rig_calibration_defaults();
+	float	   *sorted;
+	int64_t		count = 0;
+	int64_t		tail;
+	double		effective;
+	double		share;
+
+	if (options == NULL)
+		options = &defaults;
+	if (!(options->tail_share > 0 && options->tail_share <= 0.5) || !(options->effective_count >= 0) || n < 0)
+		return RIG_INVALID_ARGUMENT;
+	sorted = rig_arena_allocate(scratch, (size_t) (n > 0 ? n : 1) * sizeof(float));
+	if (sorted == NULL)
+		return RIG_OUT_OF_MEMORY;
+	for (int64_t i = 0; i < n; i++)
+		if (isfinite(scores[i]))
+			sorted[count++] = scores[i];
+	if (count < RIG_CALIBRATION_MIN_SCORES)
+		return RIG_INVALID_ARGUMENT;
+	qsort(sorted, (size_t) count, sizeof(float), compare_floats);
+	effective = options->effective_count > 0 ? fmin(options->effective_count, (double) count) : (double) count;
+	tail = (int64_t) ceil(options->tail_share * (double) count);
+	tail = tail < LEAST_TAIL ? LEAST_TAIL : tail;
+	*calibration = (RigCalibration) {.count = count, .threshold = sorted[count - tail - 1], .limit = RIG_SURPRISE_MAX};
+	share = pow(10, -conformal(sorted, count, effective, calibration->threshold));
+	calibration->share = (float) share;
+	for (int i = 0; i < RIG_CALIBRATION_POINTS; i++)
+	{
+		double		p = pow(share, (double) i / (RIG_CALIBRATION_POINTS - 1));
+		int64_t		rank = (int64_t) ((1 - p) * (double) count);
+		float		score = i == RIG_CALIBRATION_POINTS - 1 || rank > count - tail - 1 ? calibration->threshold : sorted[rank];
+
+		calibration->scores[i] = score;
+		calibration->surprise[i] = (float) conformal(sorted, count, effective, score);
+	}
+	fit_tail(calibration, sorted, count, tail, (double) tail * effective / (double) count);
+	return RIG_OK;
+}
+
+bool
+rig_calibration_check(const RigCalibration *calibration)
+{
+	const float *scores = calibration->scores;
+	const float *surprise = calibration->surprise;
+
+	if (calibration->count < RIG_CALIBRATION_MIN_SCORES || !(calibration->scale > 0) || !isfinite(calibration->scale) ||
+		!(calibration->shape >= 0 && calibration->shape < 1) || !(calibration->share > 0 && calibration->share <= 1) ||
+		!(calibration->limit > 0 && calibration->limit <= RIG_SURPRISE_MAX) ||
+		calibration->threshold != scores[RIG_CALIBRATION_POINTS - 1])
+		return false;
+	for (int i = 0; i < RIG_CALIBRATION_POINTS; i++)
+	{
+		if (!isfinite(scores[i]) || !(surprise[i] >= 0 && surprise[i] <= RIG_SURPRISE_MAX))
+			return false;
+		if (i > 0 && (scores[i] < scores[i - 1] || surprise[i] < surprise[i - 1]))
+			return false;
+	}
+	return true;
+}
+
+static float
+tail_surprise(const RigCalibration *calibration, float score)
+{
+	float		excess = (score - calibration->threshold) / calibration->scale;
+	float		surprise = calibration->surprise[RIG_CALIBRATION_POINTS - 1];
+
+	if (calibration->shape > LEAST_SHAPE)
+		surprise += log10f(1 + calibration->shape * excess) / calibration->shape;
+	else
+		surprise += excess * (float) M_LOG10E;
+	return fminf(surprise, calibration->limit);
+}
+
+float
+rig_calibration_surprise(const RigCalibration *calibration, float score)
+{
+	const float *scores = calibration->scores;
+	int			low = 0;
+	int			high = RIG_CALIBRATION_POINTS - 1;
+	float		width;
+
+	if (isnan(score))
+		return NAN;
+	if (score >= calibration->threshold)
+		return tail_surprise(calibration, score);
+	if (score < scores[0])
+		return 0;
+	/* scores[low] <= score < scores[high] */
+	while (high - low > 1)
+	{
+		int			middle = (low + high) / 2;
+
+		if (scores[middle] <= score)
+			low = middle;
+		else
+			high = middle;
+	}
+	width = scores[high] - scores[low];
+	return calibration->surprise[low] +
+		(width > 0 ? (calibration->surprise[high] - calibration->surprise[low]) * (score - scores[low]) / width : 0);
+}
+
+/* tan((0.5 - p) pi) of p = 10^-surprise, which is 1 / (p pi) for small p. */
+static double
+cauchy_quantile(double surprise)
+{
+	double		p = pow(10, -fmin(surprise, (double) RIG_SURPRISE_MAX));
+
+	p = fmin(p, 1 - 1e-15);
+	return p < 1e-5 ? 1 / (p * M_PI) : tan((0.5 - p) * M_PI);
+}
+
+double
+rig_combine_cauchy(const float *surprises, const float *weights, int n)
+{
+	double		sum = 0;
+	double		total = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		if (isnan(surprises[i]) || weights[i] <= 0)
+			continue;
+		sum += (double) weights[i] * cauchy_quantile((double) surprises[i]);
+		total += (double) weights[i];
+	}
+	if (total <= 0)
+		return NAN;
+	sum /= total;
+	/* p = 0.5 - atan(sum) / pi, which is atan(1 / sum) / pi for a positive sum. */
+	if (sum > 0)
+		return fmin(-log10(atan(1 / sum) / M_PI), (double) RIG_SURPRISE_MAX);
+	return -log10(0.5 - atan(sum) / M_PI);
+}
+
+double
+rig_combine_min(const float *surprises, const float *weights, int n)
+{
+	double		largest = NAN;
+	int			count = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		if (isnan(surprises[i]) || weights[i] <= 0)
+			continue;
+		largest = fmax(largest, (double) surprises[i]);
+		count++;
+	}
+	return count == 0 ? NAN : fmax(largest - log10(count), 0);
+}
+
+float
+rig_risk(double surprise, double alarm_surprise)
+{
+	const double watch = 2;
+
+	if (isnan(surprise))
+		return NAN;
+	if (surprise >= alarm_surprise)
+		return (float) fmin(0.8 + 0.2 * (surprise - alarm_surprise) / alarm_surprise, 1);
+	if (alarm_surprise <= watch)
+		return (float) fmax(0.8 * surprise / alarm_surprise, 0);
+	if (surprise >= watch)
+		return (float) (0.5 + 0.3 * (surprise - watch) / (alarm_surprise - watch));
+	return (float) fmax(0.5 * surprise / watch, 0);
+}
