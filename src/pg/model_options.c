@@ -211,10 +211,11 @@ rig_options_read(RigAlgorithm algorithm, Jsonb *given)
 }
 
 void
-rig_options_set_rate(RigModelOptions *options, int64 period)
+rig_options_set_period(RigModelOptions *options, int64 period)
 {
 	double		rate = rig_false_alarms_per_day * period / (double) USECS_PER_DAY;
 
+	options->training.period = period;
 	if (options->training.false_alarm_rate > 0)
 		return;
 	options->training.false_alarm_rate = period == 0 ? RATE_WITHOUT_TIME

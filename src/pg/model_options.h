@@ -22,11 +22,10 @@ extern const char *rig_algorithm_name(RigAlgorithm algorithm);
 extern RigModelOptions rig_options_read(RigAlgorithm algorithm, Jsonb *given);
 
 /*
- * Fills in a rate of false alarms that was not given, so that the budget of the setting
- * rigalpha.false_alarms_per_day holds for readings of that period in microseconds; 0 = the
- * rows have no time.
+ * Takes the period of the rows in microseconds (0 = they have no time), and fills in a rate of
+ * false alarms that was not given, so that it keeps to rigalpha.false_alarms_per_day.
  */
-extern void rig_options_set_rate(RigModelOptions *options, int64 period);
+extern void rig_options_set_period(RigModelOptions *options, int64 period);
 
 /* Appends all options as a JSON object. */
 extern void rig_options_append(StringInfo text, const RigModelOptions *options);

@@ -126,7 +126,7 @@ rig_training_read(RigTraining *training)
 	training->source = rig_source_read(&request, training->context);
 	require_rows(training->source);
 	training->used = MemoryContextMemAllocated(training->context, true);
-	rig_options_set_rate(&training->options, rig_source_period(training->source));
+	rig_options_set_period(&training->options, rig_source_period(training->source));
 }
 
 static void
