@@ -24,10 +24,10 @@ COMMENT ON COLUMN rigalpha.readings.received_at IS 'Time of storing by the serve
 COMMENT ON COLUMN rigalpha.readings.state IS 'What the machine was doing; see state_name()';
 COMMENT ON COLUMN rigalpha.readings.flags IS 'Bits; see flag_names()';
 COMMENT ON COLUMN rigalpha.readings.risk IS 'Hybrid anomaly risk 0..1; null = not scored';
-COMMENT ON COLUMN rigalpha.readings.score_z IS 'Largest robust z of a sensor; null = not scored';
-COMMENT ON COLUMN rigalpha.readings.score_pca IS 'PCA score of the window; null = not scored';
-COMMENT ON COLUMN rigalpha.readings.score_forest IS 'Isolation forest score; null = not scored';
-COMMENT ON COLUMN rigalpha.readings.score_lstm IS 'LSTM autoencoder score; null = not scored';
+COMMENT ON COLUMN rigalpha.readings.score_z IS 'Surprise of the sensors'' z by themselves: -log10 of the p-value; null = not scored';
+COMMENT ON COLUMN rigalpha.readings.score_pca IS 'Surprise of the principal components of the reading and its window; null = not scored';
+COMMENT ON COLUMN rigalpha.readings.score_forest IS 'Surprise of the isolation forest; null = not scored';
+COMMENT ON COLUMN rigalpha.readings.score_lstm IS 'Surprise of the LSTM autoencoder; null = not scored, or thinned out under load';
 COMMENT ON COLUMN rigalpha.readings.sensor_values IS 'Values by machine_sensors.position; null or beyond the end = absent';
 
 CREATE TABLE rigalpha.machine_state (
@@ -38,6 +38,15 @@ CREATE TABLE rigalpha.machine_state (
 	state_ts timestamptz,
 	flags smallint NOT NULL DEFAULT 0,
 	readings bigint NOT NULL DEFAULT 0,
+	revision bigint NOT NULL DEFAULT 0,
+	anomaly_id bigint,
+	stuck_id bigint,
+	model_version integer,
+	risk real,
+	cusum real NOT NULL DEFAULT 0,
+	recent smallint NOT NULL DEFAULT 0,
+	calm smallint NOT NULL DEFAULT 0,
+	window_stride smallint,
 	sensor_values float8[] NOT NULL DEFAULT '{}',
 	sensor_times timestamptz[] NOT NULL DEFAULT '{}'
 ) WITH (fillfactor = 50);
@@ -51,6 +60,15 @@ COMMENT ON COLUMN rigalpha.machine_state.state IS 'Newest state word; see state_
 COMMENT ON COLUMN rigalpha.machine_state.state_ts IS 'Device time of that state word; null = none was sent yet';
 COMMENT ON COLUMN rigalpha.machine_state.flags IS 'Flags of the newest reading';
 COMMENT ON COLUMN rigalpha.machine_state.readings IS 'Readings stored since the machine appeared';
+COMMENT ON COLUMN rigalpha.machine_state.revision IS 'Moves with every batch that stored or completed a reading of the machine';
+COMMENT ON COLUMN rigalpha.machine_state.anomaly_id IS 'Open incident of kind anomaly';
+COMMENT ON COLUMN rigalpha.machine_state.stuck_id IS 'Open incident of kind stuck';
+COMMENT ON COLUMN rigalpha.machine_state.model_version IS 'Version of the model that scored the newest reading with a score';
+COMMENT ON COLUMN rigalpha.machine_state.risk IS 'Its risk 0..1; null = none was scored yet';
+COMMENT ON COLUMN rigalpha.machine_state.cusum IS 'Sum of surprises beyond the usual, which opens an incident when it is large';
+COMMENT ON COLUMN rigalpha.machine_state.recent IS 'Bits: which of the last readings were risky, bit 0 the newest';
+COMMENT ON COLUMN rigalpha.machine_state.calm IS 'Calm readings in a row while an incident is open';
+COMMENT ON COLUMN rigalpha.machine_state.window_stride IS 'Every how many readings the windowed detectors ran in the last batch; 0 = never, null = not scored';
 COMMENT ON COLUMN rigalpha.machine_state.sensor_values IS 'Newest value of each position';
 COMMENT ON COLUMN rigalpha.machine_state.sensor_times IS 'Device time of each of them';
 SELECT pg_catalog.pg_extension_config_dump('rigalpha.machine_state', '');

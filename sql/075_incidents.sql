@@ -41,16 +41,20 @@ BEGIN
 		RETURN 0;
 	END IF;
 	INSERT INTO rigalpha.incidents (machine_id, kind, started, peak_ts, detail)
-		SELECT st.machine_id, 'silent', st.received_at, st.received_at,
-			format('no reading for %s s', round(extract(epoch FROM clock_timestamp() - st.received_at)))
-		FROM rigalpha.machine_state st
-		WHERE st.received_at < clock_timestamp() - make_interval(secs => current_setting('rigalpha.silent_after')::float8)
-			AND st.received_at > clock_timestamp() - interval '1 day'
-		UNION ALL
-		SELECT st.machine_id, 'clock', st.ts, st.ts,
-			format('device clock is %s s ahead', round(extract(epoch FROM st.ts - st.received_at)))
-		FROM rigalpha.machine_state st
-		WHERE st.ts > st.received_at + make_interval(secs => current_setting('rigalpha.clock_tolerance')::float8)
+		SELECT n.machine_id, n.kind, n.started, n.started, n.detail
+		FROM (
+			SELECT st.machine_id, 'silent' AS kind, st.received_at AS started,
+				format('no reading for %s s', round(extract(epoch FROM clock_timestamp() - st.received_at))) AS detail
+			FROM rigalpha.machine_state st
+			WHERE st.received_at < clock_timestamp() - current_setting('rigalpha.silent_after')::interval
+				AND st.received_at > clock_timestamp() - interval '1 day'
+			UNION ALL
+			SELECT st.machine_id, 'clock', st.ts,
+				format('device clock is %s s ahead', round(extract(epoch FROM st.ts - st.received_at)))
+			FROM rigalpha.machine_state st
+			WHERE st.ts > st.received_at + current_setting('rigalpha.clock_tolerance')::interval) n
+		WHERE NOT EXISTS (SELECT FROM rigalpha.incidents i
+			WHERE i.machine_id = n.machine_id AND i.kind = n.kind AND (i.ended IS NULL OR i.started = n.started))
 		ON CONFLICT (machine_id, kind) WHERE ended IS NULL DO NOTHING;
 	GET DIAGNOSTICS noticed = ROW_COUNT;
 	UPDATE rigalpha.incidents i SET ended = greatest(i.started, CASE i.kind WHEN 'silent' THEN st.received_at ELSE st.ts END)
@@ -58,7 +62,7 @@ BEGIN
 		WHERE st.machine_id = i.machine_id AND i.ended IS NULL
 			AND CASE i.kind
 				WHEN 'silent' THEN st.received_at > i.started
-				WHEN 'clock' THEN st.ts <= st.received_at + make_interval(secs => current_setting('rigalpha.clock_tolerance')::float8)
+				WHEN 'clock' THEN st.ts <= st.received_at + current_setting('rigalpha.clock_tolerance')::interval
 				ELSE false END;
 	RETURN noticed;
 END

@@ -198,13 +198,16 @@ rig_calibration_surprise(const RigCalibration *calibration, float score)
 		(width > 0 ? (calibration->surprise[high] - calibration->surprise[low]) * (score - scores[low]) / width : 0);
 }
 
+/* p is not taken for larger, or one detector that finds a reading perfectly usual would outvote all others. */
+#define LARGEST_P 0.999
+
 /* tan((0.5 - p) pi) of p = 10^-surprise, which is 1 / (p pi) for small p. */
 static double
 cauchy_quantile(double surprise)
 {
 	double		p = pow(10, -fmin(surprise, (double) RIG_SURPRISE_MAX));
 
-	p = fmin(p, 1 - 1e-15);
+	p = fmin(p, LARGEST_P);
 	return p < 1e-5 ? 1 / (p * M_PI) : tan((0.5 - p) * M_PI);
 }
 

@@ -61,7 +61,7 @@ extern float rig_calibration_surprise(const RigCalibration *calibration, float s
 /*
  * Combined surprise of n detectors with their weights (>= 0, any sum). NaN entries and those
  * of weight 0 drop out; NaN when none is left. Valid for small p however the detectors depend
- * on each other; accurate from p = 1e-15 to 1 - 1e-15, beyond which p is clipped.
+ * on each other; p is clipped to 1e-15 .. 0.999.
  */
 extern double rig_combine_cauchy(const float *surprises, const float *weights, int n);
 

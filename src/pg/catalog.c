@@ -16,6 +16,7 @@
 #include "utils/timestamp.h"
 
 #include "catalog.h"
+#include "context_arena.h"
 #include "errors.h"
 #include "pg_compat.h"
 #include "settings.h"
@@ -23,7 +24,8 @@
 /* After so many names that are not in the dictionary the cache is built anew, without the keys among them. */
 #define MAX_FOREIGN_NAMES 65536
 
-static const char *const cached_tables[] = {"node", "machines", "sensors", "sensor_aliases", "machine_sensors", "thresholds"};
+static const char *const cached_tables[] = {"node", "machines", "sensors", "sensor_aliases", "machine_sensors", "thresholds",
+"model_versions", "model_deployments"};
 
 #define CACHED_TABLES lengthof(cached_tables)
 
@@ -31,6 +33,7 @@ static RigCatalog *current = NULL;
 static Oid	table_oids[CACHED_TABLES];
 static uint64 change_count = 1; /* changes seen by the callback */
 static uint64 loaded_at = 0;	/* change_count that current was loaded under */
+static uint64 generations = 0;	/* catalogs loaded */
 static bool newest_moved = false;	/* by the current transaction */
 
 RIG_SQL_FUNCTION(rig_invalidate_cache);
@@ -105,18 +108,6 @@ rig_catalog_note_newest(RigMachine *machine, TimestampTz ts)
 		return;
 	machine->newest = ts;
 	newest_moved = true;
-}
-
-static void *
-allocate_chunk(void *context, size_t size)
-{
-	return MemoryContextAllocExtended((MemoryContext) context, size, MCXT_ALLOC_NO_OOM | MCXT_ALLOC_HUGE);
-}
-
-static void
-release_chunk(void *context, void *chunk)
-{
-	pfree(chunk);
 }
 
 static void
@@ -198,8 +189,9 @@ load_dictionary(RigCatalog *catalog)
 static void
 load_machines(RigCatalog *catalog)
 {
-	query_latest("SELECT m.id, m.name, st.ts FROM rigalpha.machines m"
-				 " LEFT JOIN rigalpha.machine_state st ON st.machine_id = m.id ORDER BY m.id");
+	query_latest("SELECT m.id, m.name, st.ts, im.version_id FROM rigalpha.machines m"
+				 " LEFT JOIN rigalpha.machine_state st ON st.machine_id = m.id"
+				 " LEFT JOIN rigalpha.ingest_models() im ON im.machine_id = m.id ORDER BY m.id");
 	catalog->machine_count = SPI_processed;
 	catalog->machines = MemoryContextAllocZero(catalog->context, Max(SPI_processed, 1) * sizeof(RigMachine));
 	catalog->by_name_size = SPI_processed;
@@ -209,11 +201,14 @@ load_machines(RigCatalog *catalog)
 		RigMachine *machine = &catalog->machines[i];
 		bool		isnull;
 		Datum		newest;
+		Datum		version;
 
 		machine->id = DatumGetInt32(result_value(i, 1, &isnull));
 		machine->name = intern(catalog->machine_names, result_value(i, 2, &isnull));
 		newest = result_value(i, 3, &isnull);
 		machine->newest = isnull ? DT_NOBEGIN : DatumGetTimestampTz(newest);
+		version = result_value(i, 4, &isnull);
+		machine->model_version = isnull ? 0 : DatumGetInt32(version);
 		catalog->by_name[machine->name] = machine;
 	}
 }
@@ -270,11 +265,10 @@ load_catalog(void)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "rigalpha catalog", ALLOCSET_DEFAULT_SIZES);
 	RigCatalog *catalog = MemoryContextAllocZero(context, sizeof(RigCatalog));
-	RigAllocator allocator = {allocate_chunk, release_chunk, context};
 
 	catalog->context = context;
 	catalog->sensor_quota = rig_sensor_quota;
-	rig_arena_init(&catalog->arena, allocator, 0);
+	rig_arena_init(&catalog->arena, rig_context_allocator(context), 0);
 	catalog->sensor_names = rig_names_create(&catalog->arena);
 	catalog->machine_names = rig_names_create(&catalog->arena);
 	require_memory(catalog->sensor_names);
@@ -316,6 +310,7 @@ rig_catalog_get(void)
 			MemoryContextDelete(current->context);
 		MemoryContextSetParent(loaded->context, TopMemoryContext);
 		current = loaded;
+		current->generation = ++generations;
 		loaded_at = seen;
 		CHECK_FOR_INTERRUPTS();
 	}

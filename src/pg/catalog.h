@@ -19,6 +19,7 @@ typedef struct RigMachine
 	int32		id;
 	int32		name;			/* id in RigCatalog.machine_names */
 	int16		width;			/* highest position */
+	int32		model_version;	/* model_versions.id that scores it; 0 = none */
 	TimestampTz newest;			/* a hint: a later reading needs no look for a stored one */
 	int32		map_size;
 	int16	   *positions;		/* by id in RigCatalog.sensor_names: position, 0 = not a sensor of this machine,
@@ -34,6 +35,7 @@ typedef struct RigMachine
 typedef struct RigCatalog
 {
 	MemoryContext context;
+	uint64		generation;		/* differs from that of every earlier catalog of the backend */
 	int			sensor_quota;	/* setting under which names were refused */
 	RigArena	arena;
 	RigNames   *sensor_names;	/* the dictionary first, then aliases and whatever keys came */

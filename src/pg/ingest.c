@@ -13,8 +13,10 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "context_arena.h"
 #include "ingest.h"
 #include "pg_compat.h"
+#include "subtransaction.h"
 
 #define NOTIFY_MAX_LENGTH 7900	/* the server allows 8000 bytes */
 
@@ -103,6 +105,10 @@ notify(IngestBatch *batch)
 static void
 run_batch(IngestBatch *batch)
 {
+	static uint64 serial = 0;
+
+	batch->serial = ++serial;
+	rig_arena_init(&batch->explanations, rig_context_allocator(CurrentMemoryContext), 0);
 	batch->received_at = GetCurrentTimestamp();
 	batch->catalog = rig_catalog_get();
 	rig_ingest_parse(batch);
@@ -128,44 +134,32 @@ needs_dead_letter(const IngestBatch *batch)
 static void
 run_atomic_batch(IngestBatch *batch)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
+	RigSubtransaction inner;
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
+	rig_subtransaction_begin(&inner);
 	PG_TRY();
 	{
 		run_batch(batch);
 	}
 	PG_CATCH();
 	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		ReThrowError(error);
+		ReThrowError(rig_subtransaction_abort(&inner));
 	}
 	PG_END_TRY();
-	if (needs_dead_letter(batch))
+	if (!needs_dead_letter(batch))
 	{
-		RollbackAndReleaseCurrentSubTransaction();
-		for (int32 i = 0; i < batch->payload_count; i++)
-		{
-			IngestCounts *counts = &batch->counts[i];
-
-			counts->rejected += counts->accepted + counts->merged + counts->duplicates;
-			counts->accepted = counts->merged = counts->duplicates = 0;
-		}
-		batch->row_count = 0;
+		rig_subtransaction_commit(&inner);
+		return;
 	}
-	else
-		ReleaseCurrentSubTransaction();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
+	rig_subtransaction_undo(&inner);
+	for (int32 i = 0; i < batch->payload_count; i++)
+	{
+		IngestCounts *counts = &batch->counts[i];
+
+		counts->rejected += counts->accepted + counts->merged + counts->duplicates;
+		counts->accepted = counts->merged = counts->duplicates = 0;
+	}
+	batch->row_count = 0;
 }
 
 void

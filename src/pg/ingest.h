@@ -7,7 +7,9 @@
  *   ingest_parse.c     payload -> IngestReading, discovery of new names
  *   ingest_store.c     readings of one instant -> row; insert, merge, duplicate or conflict
  *   ingest_leaf.c      rows -> one partition
+ *   ingest_score.c     risk of each row by the model of its machine
  *   ingest_state.c     latest state per machine
+ *   ingest_incident.c  incidents: opened, followed, closed
  *   ingest_refuse.c    refusals -> dead letters and the errors of the result
  *
  * Everything is allocated in the context that is current at the call and goes with it.
@@ -21,6 +23,7 @@
 #include "utils/relcache.h"
 
 #include "catalog.h"
+#include "scoring.h"
 
 /* Bits of readings.flags; flag_names() in SQL names them. */
 #define RIG_FLAG_VALUE_REFUSED	1
@@ -89,6 +92,8 @@ typedef struct IngestRow
 	bool		stored;			/* the table has a row already */
 	bool		changes_stored; /* and it must be completed */
 	IngestValues content;
+	int32		model_version;	/* that scored it; 0 = none did */
+	RigScore   *score;			/* NULL = none */
 } IngestRow;
 
 /* Readings of one payload by outcome, in the order of ingest().verdicts. */
@@ -126,6 +131,8 @@ typedef struct IngestBatch
 	bool		atomic;
 
 	/* what was found */
+	uint64		serial;			/* of the batch within the backend */
+	RigArena	explanations;	/* of risky readings */
 	TimestampTz received_at;
 	RigCatalog *catalog;
 	int32		timeless_count; /* readings that took their time from received_at */
@@ -163,6 +170,15 @@ extern void rig_ingest_parse(IngestBatch *batch);
 
 /* Stores the readings and sets their outcome; conflicts become refusals. */
 extern void rig_ingest_store(IngestBatch *batch);
+
+/* Days since 2000-01-01 in UTC. */
+extern int32 rig_ingest_day(TimestampTz ts);
+
+/* The partition of a day, locked for writing rows; NULL when there is none. */
+extern Relation rig_ingest_find_leaf(int32 day);
+
+/* The unique index of a partition that ensure_partitions() made. */
+extern Relation rig_ingest_open_key(Relation leaf);
 
 /* Stores the rows first .. last - 1, all of one day. */
 extern void rig_ingest_store_leaf(IngestBatch *batch, int32 first, int32 last);

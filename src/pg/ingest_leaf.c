@@ -22,12 +22,13 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "ingest.h"
+#include "ingest_score.h"
 #include "pg_compat.h"
+#include "subtransaction.h"
 
 #define FLUSH_ROWS 64
 #define FLUSH_BYTES (64 * 1024)
@@ -48,8 +49,8 @@ typedef struct LeafWriter
 	Size		bytes;
 } LeafWriter;
 
-static Relation
-open_leaf(int32 day)
+Relation
+rig_ingest_find_leaf(int32 day)
 {
 	int			year;
 	int			month;
@@ -60,9 +61,7 @@ open_leaf(int32 day)
 	j2date(day + POSTGRES_EPOCH_JDATE, &year, &month, &mday);
 	oid = get_relname_relid(psprintf("readings_%04d%02d%02d", year, month, mday), get_namespace_oid("rigalpha", false));
 	if (!OidIsValid(oid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("partition of readings for %04d-%02d-%02d was removed during ingest", year, month, mday)));
+		return NULL;
 	leaf = table_open(oid, RowExclusiveLock);
 	if (!leaf->rd_rel->relispartition || leaf->rd_att->natts != RIG_READINGS_COLUMNS)
 		ereport(ERROR,
@@ -72,9 +71,20 @@ open_leaf(int32 day)
 	return leaf;
 }
 
-/* The unique index on (machine_id, ts) that ensure_partitions() made. */
 static Relation
-open_key_index(Relation leaf)
+open_leaf(int32 day)
+{
+	Relation	leaf = rig_ingest_find_leaf(day);
+
+	if (leaf == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("a partition of readings was removed during ingest")));
+	return leaf;
+}
+
+Relation
+rig_ingest_open_key(Relation leaf)
 {
 	List	   *indexes = RelationGetIndexList(leaf);
 	ListCell   *cell;
@@ -186,6 +196,27 @@ flush_rows(LeafWriter *writer)
 }
 
 static void
+set_score(TupleTableSlot *slot, int column, float score)
+{
+	slot->tts_values[column - 1] = Float4GetDatum(score);
+	slot->tts_isnull[column - 1] = isnan(score);
+}
+
+static void
+set_scores(TupleTableSlot *slot, const IngestRow *row)
+{
+	if (row->score == NULL)
+		return;
+	slot->tts_values[RIG_READINGS_MODEL_VERSION - 1] = Int32GetDatum(row->model_version);
+	slot->tts_isnull[RIG_READINGS_MODEL_VERSION - 1] = false;
+	set_score(slot, RIG_READINGS_RISK, row->score->risk);
+	set_score(slot, RIG_READINGS_SCORE_Z, row->score->surprises[RIG_DETECTOR_Z]);
+	set_score(slot, RIG_READINGS_SCORE_PCA, rig_score_pca(row->score));
+	set_score(slot, RIG_READINGS_SCORE_FOREST, row->score->surprises[RIG_DETECTOR_FOREST]);
+	set_score(slot, RIG_READINGS_SCORE_LSTM, row->score->surprises[RIG_DETECTOR_LSTM]);
+}
+
+static void
 write_row(LeafWriter *writer, const IngestBatch *batch, const IngestRow *row)
 {
 	TupleTableSlot *slot;
@@ -207,6 +238,7 @@ write_row(LeafWriter *writer, const IngestBatch *batch, const IngestRow *row)
 	slot->tts_isnull[RIG_READINGS_STATE - 1] = false;
 	slot->tts_isnull[RIG_READINGS_FLAGS - 1] = false;
 	slot->tts_isnull[RIG_READINGS_SENSOR_VALUES - 1] = false;
+	set_scores(slot, row);
 	ExecStoreVirtualTuple(slot);
 
 	writer->bytes += row->content.width * sizeof(float8) + 128;
@@ -233,12 +265,10 @@ end_writing(LeafWriter *writer)
 static bool
 insert_rows(IngestBatch *batch, Relation leaf, int32 first, int32 last)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
+	RigSubtransaction inner;
 	volatile bool done = true;
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
+	rig_subtransaction_begin(&inner);
 	PG_TRY();
 	{
 		LeafWriter	writer;
@@ -248,35 +278,52 @@ insert_rows(IngestBatch *batch, Relation leaf, int32 first, int32 last)
 			if (!batch->rows[i].stored)
 				write_row(&writer, batch, &batch->rows[i]);
 		end_writing(&writer);
-		ReleaseCurrentSubTransaction();
+		rig_subtransaction_commit(&inner);
 	}
 	PG_CATCH();
 	{
-		ErrorData  *error;
+		ErrorData  *error = rig_subtransaction_abort(&inner);
 
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
 		if (error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION)
 			ReThrowError(error);
 		FreeErrorData(error);
 		done = false;
 	}
 	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
 	return done;
+}
+
+/* Model version, risk and four scores of a row as arguments of a statement. */
+static void
+score_arguments(const IngestRow *row, Datum *arguments, char *nulls)
+{
+	const RigScore *score = row->score;
+	float		values[5] = {NAN, NAN, NAN, NAN, NAN};
+
+	if (score != NULL)
+	{
+		values[0] = score->risk;
+		values[1] = score->surprises[RIG_DETECTOR_Z];
+		values[2] = rig_score_pca(score);
+		values[3] = score->surprises[RIG_DETECTOR_FOREST];
+		values[4] = score->surprises[RIG_DETECTOR_LSTM];
+	}
+	arguments[0] = Int32GetDatum(row->model_version);
+	nulls[0] = score == NULL ? 'n' : ' ';
+	for (int i = 0; i < 5; i++)
+	{
+		arguments[i + 1] = Float4GetDatum(values[i]);
+		nulls[i + 1] = isnan(values[i]) ? 'n' : ' ';
+	}
 }
 
 /* Completes a stored row: locks it, decides again on what it holds now, and writes it. */
 static void
-complete_row(IngestRow *row)
+complete_row(IngestBatch *batch, Relation leaf, Relation key, IngestRow *row)
 {
-	Oid			types[5] = {INT4OID, TIMESTAMPTZOID, FLOAT8ARRAYOID, INT2OID, INT2OID};
-	Datum		arguments[5];
+	Oid			types[11] = {INT4OID, TIMESTAMPTZOID, FLOAT8ARRAYOID, INT2OID, INT2OID,
+	INT4OID, FLOAT4OID, FLOAT4OID, FLOAT4OID, FLOAT4OID, FLOAT4OID};
+	Datum		arguments[11];
 	IngestValues stored;
 	MemoryContext context = CurrentMemoryContext;
 	MemoryContext spi_context;
@@ -300,11 +347,18 @@ complete_row(IngestRow *row)
 	MemoryContextSwitchTo(spi_context);
 	if (row->changes_stored)
 	{
+		char		nulls[12] = "           ";
+
+		spi_context = MemoryContextSwitchTo(context);
+		rig_ingest_score_completed(batch, leaf, key, row);
+		MemoryContextSwitchTo(spi_context);
 		arguments[2] = rig_values_to_array(&row->content);
 		arguments[3] = Int16GetDatum(row->content.state);
 		arguments[4] = Int16GetDatum(row->content.flags);
-		if (SPI_execute_with_args("UPDATE rigalpha.readings SET sensor_values = $3, state = $4, flags = $5"
-								  " WHERE machine_id = $1 AND ts = $2", 5, types, arguments, NULL, false, 0) != SPI_OK_UPDATE)
+		score_arguments(row, arguments + 5, nulls + 5);
+		if (SPI_execute_with_args("UPDATE rigalpha.readings SET sensor_values = $3, state = $4, flags = $5, model_version = $6,"
+								  " risk = $7, score_z = $8, score_pca = $9, score_forest = $10, score_lstm = $11"
+								  " WHERE machine_id = $1 AND ts = $2", 11, types, arguments, nulls, false, 0) != SPI_OK_UPDATE)
 			elog(ERROR, "completion of a stored reading failed");
 	}
 	SPI_finish();
@@ -314,7 +368,7 @@ void
 rig_ingest_store_leaf(IngestBatch *batch, int32 first, int32 last)
 {
 	Relation	leaf = open_leaf(batch->rows[first].readings[0]->day);
-	Relation	index = open_key_index(leaf);	/* also where no row is looked up: it is what keeps duplicates out */
+	Relation	index = rig_ingest_open_key(leaf);	/* also where no row is looked up: it is what keeps duplicates out */
 
 	for (int attempt = 0;; attempt++)
 	{
@@ -323,6 +377,8 @@ rig_ingest_store_leaf(IngestBatch *batch, int32 first, int32 last)
 		probe_rows(batch, leaf, index, first, last, attempt > 0);
 		for (int32 i = first; i < last; i++)
 			has_new |= !batch->rows[i].stored;
+		if (has_new)
+			rig_ingest_score(batch, leaf, index, first, last);
 		if (!has_new || insert_rows(batch, leaf, first, last))
 			break;
 		if (attempt == MAX_ATTEMPTS)
@@ -331,9 +387,9 @@ rig_ingest_store_leaf(IngestBatch *batch, int32 first, int32 last)
 					 errmsg("could not store readings because of concurrent inserts")));
 		CHECK_FOR_INTERRUPTS();
 	}
-	index_close(index, NoLock);
 	for (int32 i = first; i < last; i++)
 		if (batch->rows[i].changes_stored)
-			complete_row(&batch->rows[i]);
+			complete_row(batch, leaf, index, &batch->rows[i]);
+	index_close(index, NoLock);
 	table_close(leaf, NoLock);
 }

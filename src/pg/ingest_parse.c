@@ -214,7 +214,7 @@ take_reading(IngestBatch *batch, int32 payload, int32 index, TimestampTz ts, Rig
 	target->index = index;
 	target->machine_id = machine->id;
 	target->ts = ts;
-	target->day = ts >= 0 ? ts / USECS_PER_DAY : (ts + 1) / USECS_PER_DAY - 1;
+	target->day = rig_ingest_day(ts);
 	set_state(&target->content, reading);
 	if (!reading->has_time)
 		target->content.flags |= RIG_FLAG_NO_DEVICE_TIME;

@@ -25,6 +25,8 @@
 #include "utils/timestamp.h"
 
 #include "ingest.h"
+#include "ingest_incident.h"
+#include "ingest_score.h"
 #include "pg_compat.h"
 #include "state_words.h"
 
@@ -38,10 +40,21 @@ enum
 	STATE_STATE_TS,
 	STATE_FLAGS,
 	STATE_READINGS,
+	STATE_REVISION,
+	STATE_ANOMALY_ID,
+	STATE_STUCK_ID,
+	STATE_MODEL_VERSION,
+	STATE_RISK,
+	STATE_CUSUM,
+	STATE_RECENT,
+	STATE_CALM,
+	STATE_WINDOW_STRIDE,
 	STATE_SENSOR_VALUES,
 	STATE_SENSOR_TIMES,
 	STATE_COLUMNS = STATE_SENSOR_TIMES
 };
+
+StaticAssertDecl((int) STATE_REVISION == RIG_MACHINE_STATE_REVISION, "the cache of windows reads the revision");
 
 /* The state of one machine in memory; times[p] is DT_NOBEGIN where values[p] is NaN. */
 typedef struct MachineState
@@ -55,6 +68,8 @@ typedef struct MachineState
 	TimestampTz state_ts;
 	int16		flags;
 	int64		readings;
+	int64		revision;
+	IncidentState incidents;
 } MachineState;
 
 typedef struct StateWriter
@@ -136,6 +151,53 @@ read_time(TupleTableSlot *slot, int column)
 	return isnull ? DT_NOBEGIN : DatumGetTimestampTz(value);
 }
 
+static int64
+read_number(TupleTableSlot *slot, int column)
+{
+	bool		isnull;
+	Datum		value = slot_getattr(slot, column, &isnull);
+
+	return isnull ? 0 : DatumGetInt64(value);
+}
+
+static void
+read_incidents(TupleTableSlot *slot, IncidentState *incidents)
+{
+	bool		isnull;
+	Datum		risk = slot_getattr(slot, STATE_RISK, &isnull);
+
+	*incidents = (IncidentState) {.risk = isnull ? NAN : DatumGetFloat4(risk)};
+	incidents->anomaly_id = read_number(slot, STATE_ANOMALY_ID);
+	incidents->stuck_id = read_number(slot, STATE_STUCK_ID);
+	incidents->model_version = (int32) read_number(slot, STATE_MODEL_VERSION);
+	incidents->episode.open = incidents->anomaly_id != 0;
+	incidents->episode.cusum = DatumGetFloat4(slot_getattr(slot, STATE_CUSUM, &isnull));
+	incidents->episode.recent = DatumGetInt16(slot_getattr(slot, STATE_RECENT, &isnull));
+	incidents->episode.calm = DatumGetInt16(slot_getattr(slot, STATE_CALM, &isnull));
+}
+
+/* Sets a column that is null where the number is 0. */
+static void
+set_number(TupleTableSlot *slot, int column, int64 number, Datum value)
+{
+	slot->tts_values[column - 1] = value;
+	slot->tts_isnull[column - 1] = number == 0;
+}
+
+static void
+write_incidents(TupleTableSlot *slot, const IncidentState *incidents)
+{
+	set_number(slot, STATE_ANOMALY_ID, incidents->anomaly_id, Int64GetDatum(incidents->anomaly_id));
+	set_number(slot, STATE_STUCK_ID, incidents->stuck_id, Int64GetDatum(incidents->stuck_id));
+	set_number(slot, STATE_MODEL_VERSION, incidents->model_version, Int32GetDatum(incidents->model_version));
+	set_number(slot, STATE_WINDOW_STRIDE, incidents->model_version, Int16GetDatum(rig_ingest_stride()));
+	slot->tts_values[STATE_RISK - 1] = Float4GetDatum(incidents->risk);
+	slot->tts_isnull[STATE_RISK - 1] = isnan(incidents->risk);
+	slot->tts_values[STATE_CUSUM - 1] = Float4GetDatum(incidents->episode.cusum);
+	slot->tts_values[STATE_RECENT - 1] = Int16GetDatum(incidents->episode.recent);
+	slot->tts_values[STATE_CALM - 1] = Int16GetDatum(incidents->episode.calm);
+}
+
 static void
 read_state(StateWriter *writer, MachineState *state)
 {
@@ -152,6 +214,8 @@ read_state(StateWriter *writer, MachineState *state)
 	state->state = DatumGetInt16(slot_getattr(slot, STATE_STATE, &isnull));
 	state->flags = DatumGetInt16(slot_getattr(slot, STATE_FLAGS, &isnull));
 	state->readings = DatumGetInt64(slot_getattr(slot, STATE_READINGS, &isnull));
+	state->revision = DatumGetInt64(slot_getattr(slot, STATE_REVISION, &isnull));
+	read_incidents(slot, &state->incidents);
 	rig_values_from_array(&values, slot_getattr(slot, STATE_SENSOR_VALUES, &isnull));
 	deconstruct_array(DatumGetArrayTypeP(slot_getattr(slot, STATE_SENSOR_TIMES, &isnull)), TIMESTAMPTZOID,
 					  sizeof(TimestampTz), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &times, &nulls, &times_width);
@@ -224,6 +288,17 @@ apply_rows(IngestBatch *batch, MachineState *state, IngestRow **rows, int32 coun
 	}
 }
 
+/* Readings that came late open and close no incident. */
+static void
+advance_incidents(IngestBatch *batch, MachineState *state, IngestRow **rows, int32 count)
+{
+	int32		first = 0;
+
+	while (first < count && (rows[first]->stored || rows[first]->readings[0]->ts <= state->ts))
+		first++;
+	rig_incidents_advance(batch, &state->incidents, rows + first, count - first);
+}
+
 static Datum
 times_to_array(const MachineState *state)
 {
@@ -263,6 +338,8 @@ write_state(StateWriter *writer, int32 machine_id, const MachineState *state)
 	slot->tts_isnull[STATE_STATE_TS - 1] = state->state_ts == DT_NOBEGIN;
 	slot->tts_values[STATE_FLAGS - 1] = Int16GetDatum(state->flags);
 	slot->tts_values[STATE_READINGS - 1] = Int64GetDatum(state->readings);
+	slot->tts_values[STATE_REVISION - 1] = Int64GetDatum(state->revision + 1);
+	write_incidents(slot, &state->incidents);
 	slot->tts_values[STATE_SENSOR_VALUES - 1] = rig_values_to_array(&content);
 	slot->tts_values[STATE_SENSOR_TIMES - 1] = times_to_array(state);
 	ExecStoreVirtualTuple(slot);
@@ -333,8 +410,10 @@ rig_ingest_update_state(IngestBatch *batch)
 			last++;
 		lock_state(&writer, machine_id);
 		read_state(&writer, &state);
+		advance_incidents(batch, &state, rows + first, last - first);
 		apply_rows(batch, &state, rows + first, last - first);
 		write_state(&writer, machine_id, &state);
+		rig_ingest_score_settle(machine_id, state.revision, state.revision + 1, state.ts);
 		if (machine != NULL)
 			rig_catalog_note_newest(machine, state.ts);
 		first = last;

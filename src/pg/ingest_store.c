@@ -15,6 +15,12 @@
 #include "ingest.h"
 #include "settings.h"
 
+int32
+rig_ingest_day(TimestampTz ts)
+{
+	return ts >= 0 ? ts / USECS_PER_DAY : (ts + 1) / USECS_PER_DAY - 1;
+}
+
 static int
 compare_readings(const void *a, const void *b)
 {

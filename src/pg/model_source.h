@@ -32,6 +32,7 @@ typedef struct RigSource
 	const char *const *names;	/* of the features */
 	const char *const *machines;	/* of the series; "" when the source tells none apart */
 	int32		machine_count;
+	int64	   *row_numbers;	/* place of each row among those kept, in order of arrival from 1 */
 	bool		has_time;
 	int64		rows_read;		/* before max_rows */
 } RigSource;

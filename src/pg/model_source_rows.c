@@ -374,6 +374,9 @@ rig_source_rows_finish(RigSourceRows *rows, bool has_time, MemoryContext context
 		data->times = MemoryContextAllocHuge(context, Max(data->rows, 1) * sizeof(int64));
 	sorted = sort_rows(rows, ranks);
 	gather(rows, data, sorted, features, ranks);
+	source->row_numbers = MemoryContextAllocHuge(context, Max(data->rows, 1) * sizeof(int64));
+	for (int64 row = 0; row < data->rows; row++)
+		source->row_numbers[row] = sorted[row] + 1;
 	names = MemoryContextAlloc(context, Max(data->features, 1) * sizeof(char *));
 	for (int32 feature = 0; feature < data->features; feature++)
 		names[feature] = copy_name(rows->features, features[feature], context);

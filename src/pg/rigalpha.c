@@ -3,6 +3,8 @@
 #include "fmgr.h"
 
 #include "catalog.h"
+#include "ingest_score.h"
+#include "model_cache.h"
 #include "settings.h"
 
 PG_MODULE_MAGIC;
@@ -14,4 +16,6 @@ _PG_init(void)
 {
 	rig_define_settings();
 	rig_catalog_register();
+	rig_model_cache_register();
+	rig_ingest_score_register();
 }

@@ -9,14 +9,18 @@
 bool		rig_auto_train;
 int			rig_auto_train_readings;
 double		rig_false_alarms_per_day;
+int			rig_clock_tolerance;
 int			rig_future_tolerance;
+int			rig_lstm_stride;
 int			rig_machine_quota;
 int			rig_max_new_partitions;
 int			rig_max_payload;
+int			rig_model_cache_size;
 int			rig_partitions_ahead;
 int			rig_retention_days;
 int			rig_retrain_interval;
 int			rig_sensor_quota;
+int			rig_silent_after;
 int			rig_train_mem;
 int			rig_training_workers;
 
@@ -52,6 +56,32 @@ define_training_settings(void)
 							"Most automatic trainings at a time.",
 							"Each is a process that keeps one core busy.",
 							&rig_training_workers, 1, 0, 64, PGC_SUSET, 0,
+							NULL, NULL, NULL);
+}
+
+static void
+define_scoring_settings(void)
+{
+	DefineCustomIntVariable("rigalpha.clock_tolerance",
+							"How far ahead of the server clock a device clock may be before that is an incident.",
+							NULL,
+							&rig_clock_tolerance, 5, 1, INT_MAX / 1000, PGC_SUSET, GUC_UNIT_S,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("rigalpha.lstm_stride",
+							"Every how many readings of a machine the windowed detectors run while it keeps up.",
+							"These are the LSTM autoencoder and the PCA of windows. A worker that falls behind runs them less often by itself; "
+							"machine_state.window_stride shows how often. Zero turns them off on ingest.",
+							&rig_lstm_stride, 1, 0, 256, PGC_SUSET, 0,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("rigalpha.model_cache_size",
+							"Most memory that a connection keeps models in.",
+							"The model that was used least recently goes first, and is read again when it is needed.",
+							&rig_model_cache_size, 256 * 1024, 1024, INT_MAX, PGC_SUSET, GUC_UNIT_KB,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("rigalpha.silent_after",
+							"Time without a reading after which a machine is reported as silent.",
+							NULL,
+							&rig_silent_after, 30, 1, INT_MAX / 1000, PGC_SUSET, GUC_UNIT_S,
 							NULL, NULL, NULL);
 }
 
@@ -101,5 +131,6 @@ rig_define_settings(void)
 							&rig_sensor_quota, 512, 1, 1600, PGC_SUSET, 0,
 							NULL, NULL, NULL);
 	define_training_settings();
+	define_scoring_settings();
 	MarkGUCPrefixReserved("rigalpha");
 }

@@ -297,10 +297,10 @@ COMMENT ON COLUMN rigalpha.readings.received_at IS 'Time of storing by the serve
 COMMENT ON COLUMN rigalpha.readings.state IS 'What the machine was doing; see state_name()';
 COMMENT ON COLUMN rigalpha.readings.flags IS 'Bits; see flag_names()';
 COMMENT ON COLUMN rigalpha.readings.risk IS 'Hybrid anomaly risk 0..1; null = not scored';
-COMMENT ON COLUMN rigalpha.readings.score_z IS 'Largest robust z of a sensor; null = not scored';
-COMMENT ON COLUMN rigalpha.readings.score_pca IS 'PCA score of the window; null = not scored';
-COMMENT ON COLUMN rigalpha.readings.score_forest IS 'Isolation forest score; null = not scored';
-COMMENT ON COLUMN rigalpha.readings.score_lstm IS 'LSTM autoencoder score; null = not scored';
+COMMENT ON COLUMN rigalpha.readings.score_z IS 'Surprise of the sensors'' z by themselves: -log10 of the p-value; null = not scored';
+COMMENT ON COLUMN rigalpha.readings.score_pca IS 'Surprise of the principal components of the reading and its window; null = not scored';
+COMMENT ON COLUMN rigalpha.readings.score_forest IS 'Surprise of the isolation forest; null = not scored';
+COMMENT ON COLUMN rigalpha.readings.score_lstm IS 'Surprise of the LSTM autoencoder; null = not scored, or thinned out under load';
 COMMENT ON COLUMN rigalpha.readings.sensor_values IS 'Values by machine_sensors.position; null or beyond the end = absent';
 
 CREATE TABLE rigalpha.machine_state (
@@ -311,6 +311,15 @@ CREATE TABLE rigalpha.machine_state (
 	state_ts timestamptz,
 	flags smallint NOT NULL DEFAULT 0,
 	readings bigint NOT NULL DEFAULT 0,
+	revision bigint NOT NULL DEFAULT 0,
+	anomaly_id bigint,
+	stuck_id bigint,
+	model_version integer,
+	risk real,
+	cusum real NOT NULL DEFAULT 0,
+	recent smallint NOT NULL DEFAULT 0,
+	calm smallint NOT NULL DEFAULT 0,
+	window_stride smallint,
 	sensor_values float8[] NOT NULL DEFAULT '{}',
 	sensor_times timestamptz[] NOT NULL DEFAULT '{}'
 ) WITH (fillfactor = 50);
@@ -324,6 +333,15 @@ COMMENT ON COLUMN rigalpha.machine_state.state IS 'Newest state word; see state_
 COMMENT ON COLUMN rigalpha.machine_state.state_ts IS 'Device time of that state word; null = none was sent yet';
 COMMENT ON COLUMN rigalpha.machine_state.flags IS 'Flags of the newest reading';
 COMMENT ON COLUMN rigalpha.machine_state.readings IS 'Readings stored since the machine appeared';
+COMMENT ON COLUMN rigalpha.machine_state.revision IS 'Moves with every batch that stored or completed a reading of the machine';
+COMMENT ON COLUMN rigalpha.machine_state.anomaly_id IS 'Open incident of kind anomaly';
+COMMENT ON COLUMN rigalpha.machine_state.stuck_id IS 'Open incident of kind stuck';
+COMMENT ON COLUMN rigalpha.machine_state.model_version IS 'Version of the model that scored the newest reading with a score';
+COMMENT ON COLUMN rigalpha.machine_state.risk IS 'Its risk 0..1; null = none was scored yet';
+COMMENT ON COLUMN rigalpha.machine_state.cusum IS 'Sum of surprises beyond the usual, which opens an incident when it is large';
+COMMENT ON COLUMN rigalpha.machine_state.recent IS 'Bits: which of the last readings were risky, bit 0 the newest';
+COMMENT ON COLUMN rigalpha.machine_state.calm IS 'Calm readings in a row while an incident is open';
+COMMENT ON COLUMN rigalpha.machine_state.window_stride IS 'Every how many readings the windowed detectors ran in the last batch; 0 = never, null = not scored';
 COMMENT ON COLUMN rigalpha.machine_state.sensor_values IS 'Newest value of each position';
 COMMENT ON COLUMN rigalpha.machine_state.sensor_times IS 'Device time of each of them';
 SELECT pg_catalog.pg_extension_config_dump('rigalpha.machine_state', '');
@@ -1068,16 +1086,20 @@ BEGIN
 		RETURN 0;
 	END IF;
 	INSERT INTO rigalpha.incidents (machine_id, kind, started, peak_ts, detail)
-		SELECT st.machine_id, 'silent', st.received_at, st.received_at,
-			format('no reading for %s s', round(extract(epoch FROM clock_timestamp() - st.received_at)))
-		FROM rigalpha.machine_state st
-		WHERE st.received_at < clock_timestamp() - make_interval(secs => current_setting('rigalpha.silent_after')::float8)
-			AND st.received_at > clock_timestamp() - interval '1 day'
-		UNION ALL
-		SELECT st.machine_id, 'clock', st.ts, st.ts,
-			format('device clock is %s s ahead', round(extract(epoch FROM st.ts - st.received_at)))
-		FROM rigalpha.machine_state st
-		WHERE st.ts > st.received_at + make_interval(secs => current_setting('rigalpha.clock_tolerance')::float8)
+		SELECT n.machine_id, n.kind, n.started, n.started, n.detail
+		FROM (
+			SELECT st.machine_id, 'silent' AS kind, st.received_at AS started,
+				format('no reading for %s s', round(extract(epoch FROM clock_timestamp() - st.received_at))) AS detail
+			FROM rigalpha.machine_state st
+			WHERE st.received_at < clock_timestamp() - current_setting('rigalpha.silent_after')::interval
+				AND st.received_at > clock_timestamp() - interval '1 day'
+			UNION ALL
+			SELECT st.machine_id, 'clock', st.ts,
+				format('device clock is %s s ahead', round(extract(epoch FROM st.ts - st.received_at)))
+			FROM rigalpha.machine_state st
+			WHERE st.ts > st.received_at + current_setting('rigalpha.clock_tolerance')::interval) n
+		WHERE NOT EXISTS (SELECT FROM rigalpha.incidents i
+			WHERE i.machine_id = n.machine_id AND i.kind = n.kind AND (i.ended IS NULL OR i.started = n.started))
 		ON CONFLICT (machine_id, kind) WHERE ended IS NULL DO NOTHING;
 	GET DIAGNOSTICS noticed = ROW_COUNT;
 	UPDATE rigalpha.incidents i SET ended = greatest(i.started, CASE i.kind WHEN 'silent' THEN st.received_at ELSE st.ts END)
@@ -1085,7 +1107,7 @@ BEGIN
 		WHERE st.machine_id = i.machine_id AND i.ended IS NULL
 			AND CASE i.kind
 				WHEN 'silent' THEN st.received_at > i.started
-				WHEN 'clock' THEN st.ts <= st.received_at + make_interval(secs => current_setting('rigalpha.clock_tolerance')::float8)
+				WHEN 'clock' THEN st.ts <= st.received_at + current_setting('rigalpha.clock_tolerance')::interval
 				ELSE false END;
 	RETURN noticed;
 END
@@ -1766,6 +1788,59 @@ END
 $$;
 COMMENT ON FUNCTION rigalpha.training_tick()
 	IS 'Clock of the background worker, every few seconds: gives up jobs whose process is gone, and starts an automatic training that is due';
+-- Scores are STABLE, because the name of a model stands for the version that is deployed.
+CREATE FUNCTION rigalpha.score(model name, sensors float8[]) RETURNS float8
+	LANGUAGE c STABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'rig_score';
+COMMENT ON FUNCTION rigalpha.score(name, float8[]) IS 'Risk 0..1 of one reading by itself, values in the order of the model''s features; null = not scorable';
+
+CREATE FUNCTION rigalpha.score_json(model name, sensors jsonb) RETURNS float8
+	LANGUAGE c STABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'rig_score_json';
+COMMENT ON FUNCTION rigalpha.score_json(name, jsonb) IS 'Risk 0..1 of one reading by itself, values by sensor name; null = not scorable';
+
+CREATE FUNCTION rigalpha.score_detail(model name, sensors jsonb, version integer DEFAULT NULL,
+	OUT risk float8, OUT p_value float8, OUT is_anomaly boolean, OUT if_score float8, OUT pca_t2 float8, OUT pca_q float8,
+	OUT max_z float8, OUT missing_fraction real, OUT warmup boolean, OUT model_version integer)
+	LANGUAGE c STABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'rig_score_detail';
+COMMENT ON FUNCTION rigalpha.score_detail(name, jsonb, integer)
+	IS 'Risk of one reading with the p-value and what each detector says; version null = the deployed one';
+
+CREATE FUNCTION rigalpha.score_window(model name, win float8[]) RETURNS float8
+	LANGUAGE c STABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'rig_score_window';
+COMMENT ON FUNCTION rigalpha.score_window(name, float8[])
+	IS 'Risk 0..1 of the last of 20 consecutive readings by all detectors; the readings oldest first, flat or one per row';
+
+CREATE FUNCTION rigalpha.lstm_score(model name, sensors float8[]) RETURNS float8
+	LANGUAGE c STABLE WINDOW PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'rig_lstm_score';
+COMMENT ON FUNCTION rigalpha.lstm_score(name, float8[])
+	IS 'Window function: risk 0..1 by the LSTM autoencoder alone, OVER (PARTITION BY machine ORDER BY ts); null for the first 19 rows';
+
+CREATE FUNCTION rigalpha.explain(model name, sensors jsonb, top_n integer DEFAULT 5)
+	RETURNS TABLE (rank integer, sensor text, contribution float8, value float8, expected float8, z float8, direction text, method text)
+	LANGUAGE c STABLE STRICT PARALLEL SAFE ROWS 5
+	AS 'MODULE_PATHNAME', 'rig_explain_reading';
+COMMENT ON FUNCTION rigalpha.explain(name, jsonb, integer)
+	IS 'Sensors that made one reading risky, with shares that sum to 1 over all sensors; no row below risk 0.5';
+
+CREATE FUNCTION rigalpha.detect(model name, source text, from_ts timestamptz DEFAULT NULL, to_ts timestamptz DEFAULT NULL,
+	on_error text DEFAULT 'null')
+	RETURNS TABLE (machine text, ts timestamptz, row_number bigint, risk float8, is_anomaly boolean, p_value float8,
+		top_sensors text[], score_z float8, score_pca float8, score_forest float8, score_lstm float8)
+	LANGUAGE c STABLE PARALLEL UNSAFE ROWS 10000
+	AS 'MODULE_PATHNAME', 'rig_detect';
+COMMENT ON FUNCTION rigalpha.detect(name, text, timestamptz, timestamptz, text)
+	IS 'Scores all rows of a table, view or query in time order, machine by machine; row_number is the place in the source; on_error null, skip or error says what becomes of rows that cannot be scored';
+
+CREATE FUNCTION rigalpha.incidents(model name, source text, from_ts timestamptz DEFAULT NULL, to_ts timestamptz DEFAULT NULL)
+	RETURNS TABLE (machine text, started timestamptz, ended timestamptz, duration interval, peak_risk float8, top_sensors text[])
+	LANGUAGE c STABLE PARALLEL UNSAFE ROWS 100
+	AS 'MODULE_PATHNAME', 'rig_incidents';
+COMMENT ON FUNCTION rigalpha.incidents(name, text, timestamptz, timestamptz)
+	IS 'Anomaly episodes in a table, view or query; ended null = still open at the last row';
 -- What the Kafka worker may do. It holds EXECUTE on these functions and nothing else.
 CREATE FUNCTION rigalpha.worker_abi() RETURNS integer
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
