@@ -10,6 +10,7 @@
 #ifndef RIG_PCA_H
 #define RIG_PCA_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "arena.h"
@@ -56,6 +57,7 @@ typedef struct RigPcaBasis
 {
 	int32_t		dimensions;
 	int32_t		components;		/* computed: those with variance, or the leading ones */
+	int32_t		active;			/* dimensions that vary */
 	int64_t		count;			/* samples */
 	double	   *mean;			/* dimensions */
 	double	   *loadings;		/* components x dimensions */
@@ -68,8 +70,7 @@ extern RigPcaOptions rig_pca_defaults(void);
 
 /*
  * Computes the leading components, at most max_components of them, into arena. Up to
- * RIG_PCA_FULL_DIMENSIONS the covariance is decomposed; beyond, it is never formed: a block
- * Krylov space with Rayleigh-Ritz (Musco and Musco 2015) from a fixed start is used.
+ * RIG_PCA_FULL_DIMENSIONS the covariance is decomposed wholly, beyond by subspace iteration.
  * RIG_INVALID_ARGUMENT for fewer than 2 samples, values that are not finite, or no variance
  * at all; RIG_INTERRUPTED when progress says so.
  */
