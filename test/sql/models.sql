@@ -58,11 +58,11 @@ SELECT * FROM learn($$SELECT machine, ts, jsonb_build_object('zeta', alpha, 'eta
 SELECT * FROM learn($$SELECT ts, json_build_object('only_' || machine, alpha, 'alpha', alpha, 'beta', beta, 'huge', CASE WHEN gamma > 90 THEN 1e300 ELSE gamma END) AS sensors FROM wave$$);
 SELECT * FROM learn($$SELECT ts, alpha, 'NaN'::float8 AS never, CASE WHEN gamma > 50 THEN 'Infinity' ELSE beta END AS sometimes FROM wave$$);
 -- Readings: by the positions of the machine, in the order of the dictionary; sensors that never came are left out.
-SELECT sum(accepted) FROM generate_series(1, 120) AS n, send(format('{"machine_id":"LEARN1","timestamp":%s,"rpm":%s,"torque":%s,"zz_own":%s}', 1709294400 + n, n % 9, n % 11, n % 5), format('{"machine_id":"LEARN2","timestamp":%s,"torque":%s,"spp":%s}', 1709294400 + n, n % 13, CASE WHEN n > 60 THEN n % 3 ELSE 1 END));
+SELECT sum(accepted) FROM generate_series(1, 240) AS n, send(format('{"machine_id":"LEARN1","timestamp":%s,"rpm":%s,"torque":%s,"zz_own":%s}', 1709294400 + n, n % 9, n % 11, n % 5), format('{"machine_id":"LEARN2","timestamp":%s,"torque":%s,"spp":%s}', 1709294400 + n, n % 13, CASE WHEN n > 60 THEN n % 3 ELSE 1 END));
 SELECT * FROM learn($$SELECT * FROM rigalpha.readings WHERE machine_id IN (SELECT id FROM rigalpha.machines WHERE name ~ '^LEARN')$$);
 SELECT * FROM learn('rigalpha.readings', 'LEARN1');
 SELECT * FROM learn($$SELECT * FROM rigalpha.training_readings('LEARN2')$$, 'LEARN2');
-SELECT * FROM learn($$SELECT * FROM rigalpha.training_readings('LEARN2', 110)$$);
+SELECT * FROM learn($$SELECT * FROM rigalpha.training_readings('LEARN2', 200)$$);
 SELECT problem($$SELECT learn('rigalpha.readings', 'NOBODY')$$);
 -- Readings inside an incident are no healthy ones.
 INSERT INTO rigalpha.incidents (machine_id, kind, started, ended, peak_ts) SELECT id, 'anomaly', '2024-03-01 12:00:11Z', '2024-03-01 12:00:15Z', '2024-03-01 12:00:12Z' FROM rigalpha.machines WHERE name = 'LEARN1';
@@ -214,7 +214,7 @@ RESET ROLE;
 SELECT created_by = session_user AS login FROM rigalpha.model_versions WHERE model = 'closed';
 
 -- Whether a machine has a model, in words. Nothing trains here: there is no background worker.
-SET rigalpha.auto_train_readings = 200;
+SET rigalpha.auto_train_readings = 500;
 CREATE VIEW learning AS SELECT machine, regexp_replace(state, '\d{4}-.*', 'TIME') AS state, readings, model, version, algorithm, trained_at IS NOT NULL AS trained, rows_used, next_training_at IS NOT NULL AS scheduled FROM rigalpha.training_info WHERE machine ~ '^LEARN' ORDER BY 1;
 SELECT * FROM learning;
 SET rigalpha.auto_train_readings = 1000;
