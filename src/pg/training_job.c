@@ -28,6 +28,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
@@ -379,7 +380,7 @@ give_up(const ErrorData *error)
 	};
 
 	/* The extension may be what is gone. */
-	if (OidIsValid(get_namespace_oid("rigalpha", true)))
+	if (OidIsValid(get_relname_relid("jobs", get_namespace_oid("rigalpha", true))))
 	{
 		(void) execute("UPDATE rigalpha.jobs SET state = $2, message = $3, finished_at = pg_catalog.clock_timestamp()"
 					   " WHERE id = $1 AND state IN ('queued', 'running') RETURNING id", 3, types, values, NULL);

@@ -240,7 +240,7 @@ SELECT problem('SELECT rigalpha.cancel_job(-1)');
 SELECT count(*) FROM rigalpha.job(-1);
 -- The name of an automatic model fits, and differs for machines that do.
 SELECT rigalpha.auto_model('A'), octet_length(rigalpha.auto_model(repeat('x', 58))::text), rigalpha.auto_model(repeat('x', 63)), rigalpha.auto_model(repeat('x', 62) || 'y') <> rigalpha.auto_model(repeat('x', 63)) AS differ;
-SELECT (SELECT count(*) FROM rigalpha_api.models) = (SELECT count(*) FROM rigalpha.models) AS models, (SELECT count(*) FROM rigalpha_api.training) = (SELECT count(*) FROM rigalpha.machines) AS machines;
+SELECT (SELECT count(*) FROM rigalpha_api.models) = (SELECT count(*) FROM rigalpha.models) AS models, (SELECT count(*) FROM rigalpha_api.training) = (SELECT count(*) FROM rigalpha_api.machines) AS machines;
 
 DELETE FROM rigalpha.jobs;
 SELECT rigalpha.drop_model(model) FROM (SELECT DISTINCT model FROM rigalpha.models) m;
