@@ -274,7 +274,7 @@ read_sources(void)
 	}
 }
 
-/* One warning for each time that it begins to fail. */
+/* One warning for each time that it begins to fail, unless the extension was dropped under it. */
 static void
 tend_tick(Tick *tick, int64 now_us)
 {
@@ -289,7 +289,7 @@ tend_tick(Tick *tick, int64 now_us)
 		return;
 	}
 	tick->due_us = now_us + tick->retry_us;
-	if (!tick->failing)
+	if (!tick->failing && rig_failure_kind(failure.sqlstate) != RIG_FAILURE_MISSING)
 		ereport(WARNING, (errmsg("rigalpha %s failed in database \"%s\": %s", tick->name, database_name, failure.message)));
 	tick->failing = true;
 }
