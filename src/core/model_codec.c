@@ -116,7 +116,10 @@ walk_double(Stream *stream, double *value)
 	memcpy(value, &bits, sizeof(bits));
 }
 
-/* count elements of so many bytes each, which are integers or floats of this machine's kind. */
+/*
+ * count elements of so many bytes each, which are integers or floats of this machine's kind.
+ * What is read is allocated here unless there is an array already.
+ */
 static void
 walk_array(Stream *stream, void **array, size_t count, int bytes)
 {
@@ -131,7 +134,8 @@ walk_array(Stream *stream, void **array, size_t count, int bytes)
 			fail(stream, "it ends too early");
 			return;
 		}
-		*array = rig_arena_allocate(stream->arena, count * (size_t) bytes);
+		if (*array == NULL)
+			*array = rig_arena_allocate(stream->arena, count * (size_t) bytes);
 		if (*array == NULL)
 		{
 			stream->status = RIG_OUT_OF_MEMORY;
@@ -290,9 +294,14 @@ walk_forest(Stream *stream, RigModel *model)
 	forest->depth = rig_forest_depth(forest->sample);
 	nodes = (size_t) forest->trees * (size_t) rig_forest_nodes(forest);
 	leaves = (size_t) forest->trees * (size_t) rig_forest_leaves(forest);
+	if (stream->direction == READ && 10 * nodes + 4 * leaves > stream->end - stream->place)
+		fail(stream, "it ends too early");
+	if (stream->direction == READ && stream->status == RIG_OK)
+		stream->status = rig_forest_allocate(forest, stream->arena, model->features, forest->trees, forest->sample);
 	walk_array(stream, (void **) &forest->thresholds, nodes, 4);
 	walk_array(stream, (void **) &forest->split_features, nodes, 2);
 	walk_array(stream, (void **) &forest->leaves, leaves, 4);
+	walk_array(stream, (void **) &forest->expectations, nodes, 4);
 	if (stream->direction == READ && stream->status == RIG_OK && !rig_forest_check(forest))
 		fail(stream, "the isolation forest is damaged");
 }
@@ -308,6 +317,12 @@ walk_autoencoder(Stream *stream, RigModel *model)
 	walk_count(stream, &autoencoder->score_steps, 1, RIG_MODEL_WINDOW);
 	if (stream->status != RIG_OK)
 		return;
+	if (stream->direction == READ &&
+		rig_autoencoder_parameter_count(model->features, autoencoder->hidden) > (stream->end - stream->place) / 4)
+		fail(stream, "it ends too early");
+	if (stream->direction == READ && stream->status == RIG_OK)
+		stream->status = rig_autoencoder_create(autoencoder, stream->arena, model->features, autoencoder->hidden,
+												autoencoder->steps, autoencoder->score_steps);
 	walk_floats(stream, &autoencoder->parameters, rig_autoencoder_parameter_count(model->features, autoencoder->hidden), true);
 	walk_not_negative(stream, &autoencoder->error_scale, (size_t) model->features);
 	if (stream->direction == READ && stream->status == RIG_OK && !rig_autoencoder_check(autoencoder))

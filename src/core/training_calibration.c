@@ -186,6 +186,21 @@ combine_rows(const RigCrossScores *scores, const RigModel *model, RigCombination
 	return count;
 }
 
+/*
+ * Scores of overlapping windows say little more than those of separate ones, and the
+ * autoencoder has one block of them only. Beside the other detectors it shall not claim what
+ * so few cannot support, such as a probability that their tail was merely extrapolated to.
+ */
+static void
+limit_surprise(RigCalibration *calibration)
+{
+	double		separate = (double) calibration->count / RIG_MODEL_WINDOW;
+
+	calibration->limit = (float) fmin(log10(separate + 1), (double) RIG_SURPRISE_MAX);
+	for (int i = 0; i < RIG_CALIBRATION_POINTS; i++)
+		calibration->surprise[i] = fminf(calibration->surprise[i], calibration->limit);
+}
+
 RigStatus
 rig_cross_calibrate(RigCrossScores *scores, RigArena *scratch, RigModel *model)
 {
@@ -207,6 +222,8 @@ rig_cross_calibrate(RigCrossScores *scores, RigArena *scratch, RigModel *model)
 			return status;
 		model->has[k] = status == RIG_OK;
 		any |= model->has[k];
+		if (k == RIG_DETECTOR_LSTM && model->has[k] && model->algorithm == RIG_ALGORITHM_HYBRID)
+			limit_surprise(&model->calibrations[k]);
 	}
 	for (int c = 0; c < RIG_COMBINATIONS; c++)
 	{
