@@ -14,6 +14,9 @@
 #include "progress.h"
 #include "status.h"
 
+/* Fewer windows are nothing to learn from. */
+#define RIG_AUTOENCODER_LEAST_WINDOWS 8
+
 /* Ranges are checked by rig_autoencoder_train. */
 typedef struct RigAutoencoderOptions
 {
@@ -54,13 +57,14 @@ extern RigAutoencoderOptions rig_autoencoder_defaults(void);
 extern size_t rig_autoencoder_training_size(int32_t features, int64_t rows, const RigAutoencoderOptions *options);
 
 /*
- * Trains on the windows that begin at rows + starts[i] * stride (rows contiguous, prepared),
- * which are in time order: the last validation_share of them decides when to stop and scales
- * the errors, and training windows that overlap it are left out. present, laid out like rows,
+ * Trains on the windows that begin at rows + starts[i] * stride (prepared, contiguous: stride is
+ * features), which are in time order: the last validation_share of them decides when to stop
+ * and scales the errors, and training windows that overlap it are left out. present, laid out like rows,
  * is 0 where a value was filled in, or NULL; such cells do not count in the loss. A feature
  * that never moves gets error_scale 0. progress is asked once per mini-batch.
  *
- * RIG_INVALID_ARGUMENT when an option is out of range or fewer than 8 windows remain;
+ * RIG_INVALID_ARGUMENT when an option is out of range or fewer than
+ * RIG_AUTOENCODER_LEAST_WINDOWS remain;
  * RIG_INTERRUPTED and RIG_OUT_OF_MEMORY leave the model undefined. metrics may be NULL.
  */
 extern RigStatus rig_autoencoder_train(RigAutoencoder *model, RigArena *arena, RigArena *scratch, const float *rows,
