@@ -53,7 +53,7 @@ enum
 
 /*
  * The sensor values of a machine at one instant, by position from 0; NaN = absent, which
- * no stored value can be.
+ * no stored value can be. They are allocated by rig_values_allocate().
  */
 typedef struct IngestValues
 {
@@ -205,7 +205,13 @@ extern void rig_ingest_write_dead_letters(IngestBatch *batch);
 /* The refusals as the jsonb array of ingest().errors. */
 extern Datum rig_ingest_errors(IngestBatch *batch);
 
-/* Conversion between stored arrays and dense values. */
+/* Memory for that many values, with room before them for what makes them an array of the database. */
+extern float8 *rig_values_allocate(int32 width);
+
+/*
+ * Conversion between stored arrays and dense values. An array without nulls is the memory of
+ * the values, so it lives and changes with them.
+ */
 extern Datum rig_values_to_array(const IngestValues *content);
 extern void rig_values_from_array(IngestValues *content, Datum array);
 

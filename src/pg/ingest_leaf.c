@@ -12,6 +12,7 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/index.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
@@ -39,11 +40,14 @@
 typedef struct LeafWriter
 {
 	Relation	leaf;
-	EState	   *estate;
+	Relation	key;			/* the unique index */
+	IndexInfo  *key_info;
+	EState	   *estate;			/* NULL where the partition has no other index */
 	ResultRelInfo *result_relation;
 	BulkInsertState bulk_state;
 	CommandId	command;
 	TupleTableSlot *slots[FLUSH_ROWS];
+	Datum		keys[FLUSH_ROWS][2];	/* machine and time of each */
 	int			slot_count;
 	int			filled;
 	Size		bytes;
@@ -164,18 +168,42 @@ probe_rows(IngestBatch *batch, Relation leaf, Relation index, int32 first, int32
 }
 
 static void
-begin_writing(LeafWriter *writer, Relation leaf)
+begin_writing(LeafWriter *writer, Relation leaf, Relation key)
 {
+	List	   *indexes = RelationGetIndexList(leaf);
+
+	memset(writer, 0, sizeof(*writer));
 	writer->leaf = leaf;
-	writer->estate = CreateExecutorState();
-	writer->result_relation = makeNode(ResultRelInfo);
-	InitResultRelInfo(writer->result_relation, leaf, 1, NULL, 0);
-	ExecOpenIndices(writer->result_relation, false);
+	writer->key = key;
+	if (list_length(indexes) == 1)
+		writer->key_info = BuildIndexInfo(key);
+	else
+	{
+		writer->estate = CreateExecutorState();
+		writer->result_relation = makeNode(ResultRelInfo);
+		InitResultRelInfo(writer->result_relation, leaf, 1, NULL, 0);
+		ExecOpenIndices(writer->result_relation, false);
+	}
+	list_free(indexes);
 	writer->bulk_state = GetBulkInsertState();
 	writer->command = GetCurrentCommandId(true);
-	writer->slot_count = 0;
-	writer->filled = 0;
-	writer->bytes = 0;
+}
+
+/* Enters a stored row into the indexes; without the executor where the unique index is the only one. */
+static void
+index_row(LeafWriter *writer, int row)
+{
+	TupleTableSlot *slot = writer->slots[row];
+	bool		nulls[2] = {false, false};
+
+	if (writer->estate == NULL)
+	{
+		index_insert(writer->key, writer->keys[row], nulls, &slot->tts_tid, writer->leaf, UNIQUE_CHECK_YES, false,
+					 writer->key_info);
+		return;
+	}
+	rig_insert_index_tuples(writer->result_relation, slot, writer->estate);
+	ResetPerTupleExprContext(writer->estate);
 }
 
 static void
@@ -186,8 +214,7 @@ flush_rows(LeafWriter *writer)
 	table_multi_insert(writer->leaf, writer->slots, writer->filled, writer->command, 0, writer->bulk_state);
 	for (int i = 0; i < writer->filled; i++)
 	{
-		rig_insert_index_tuples(writer->result_relation, writer->slots[i], writer->estate);
-		ResetPerTupleExprContext(writer->estate);
+		index_row(writer, i);
 		ExecClearTuple(writer->slots[i]);
 	}
 	writer->filled = 0;
@@ -220,14 +247,18 @@ static void
 write_row(LeafWriter *writer, const IngestBatch *batch, const IngestRow *row)
 {
 	TupleTableSlot *slot;
+	Datum	   *key;
 
 	if (writer->filled == writer->slot_count)
 		writer->slots[writer->slot_count++] = table_slot_create(writer->leaf, NULL);
-	slot = writer->slots[writer->filled++];
+	slot = writer->slots[writer->filled];
+	key = writer->keys[writer->filled++];
+	key[0] = Int32GetDatum(row->readings[0]->machine_id);
+	key[1] = TimestampTzGetDatum(row->readings[0]->ts);
 	ExecClearTuple(slot);
 	memset(slot->tts_isnull, true, RIG_READINGS_COLUMNS * sizeof(bool));
-	slot->tts_values[RIG_READINGS_MACHINE_ID - 1] = Int32GetDatum(row->readings[0]->machine_id);
-	slot->tts_values[RIG_READINGS_TS - 1] = TimestampTzGetDatum(row->readings[0]->ts);
+	slot->tts_values[RIG_READINGS_MACHINE_ID - 1] = key[0];
+	slot->tts_values[RIG_READINGS_TS - 1] = key[1];
 	slot->tts_values[RIG_READINGS_RECEIVED_AT - 1] = TimestampTzGetDatum(batch->received_at);
 	slot->tts_values[RIG_READINGS_STATE - 1] = Int16GetDatum(row->content.state);
 	slot->tts_values[RIG_READINGS_FLAGS - 1] = Int16GetDatum(row->content.flags);
@@ -254,6 +285,8 @@ end_writing(LeafWriter *writer)
 		ExecDropSingleTupleTableSlot(writer->slots[i]);
 	table_finish_bulk_insert(writer->leaf, 0);
 	FreeBulkInsertState(writer->bulk_state);
+	if (writer->estate == NULL)
+		return;
 	ExecCloseIndices(writer->result_relation);
 	FreeExecutorState(writer->estate);
 }
@@ -263,7 +296,7 @@ end_writing(LeafWriter *writer)
  * them first; nothing is stored then.
  */
 static bool
-insert_rows(IngestBatch *batch, Relation leaf, int32 first, int32 last)
+insert_rows(IngestBatch *batch, Relation leaf, Relation key, int32 first, int32 last)
 {
 	RigSubtransaction inner;
 	volatile bool done = true;
@@ -273,7 +306,7 @@ insert_rows(IngestBatch *batch, Relation leaf, int32 first, int32 last)
 	{
 		LeafWriter	writer;
 
-		begin_writing(&writer, leaf);
+		begin_writing(&writer, leaf, key);
 		for (int32 i = first; i < last; i++)
 			if (!batch->rows[i].stored)
 				write_row(&writer, batch, &batch->rows[i]);
@@ -379,7 +412,7 @@ rig_ingest_store_leaf(IngestBatch *batch, int32 first, int32 last)
 			has_new |= !batch->rows[i].stored;
 		if (has_new)
 			rig_ingest_score(batch, leaf, index, first, last);
-		if (!has_new || insert_rows(batch, leaf, first, last))
+		if (!has_new || insert_rows(batch, leaf, index, first, last))
 			break;
 		if (attempt == MAX_ATTEMPTS)
 			ereport(ERROR,

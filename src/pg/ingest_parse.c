@@ -147,6 +147,34 @@ add_reading(IngestBatch *batch)
 	return &batch->readings[batch->reading_count++];
 }
 
+/* Values of a machine, none of which is there yet. */
+static void
+begin_values(IngestValues *content, const RigMachine *machine)
+{
+	content->width = machine->width;
+	content->present = 0;
+	content->values = rig_values_allocate(content->width);
+	/* All bits set are a NaN. */
+	memset(content->values, 0xff, content->width * sizeof(float8));
+}
+
+/* Places the values of a reading that has nothing but numbers of known sensors, once each; false for any other. */
+static bool
+place_plain_values(IngestValues *content, const RigMachine *machine, const RigReading *reading, const RigValue *values)
+{
+	begin_values(content, machine);
+	for (int32 i = 0; i < reading->value_count; i++)
+	{
+		int16		position = rig_machine_position(machine, values[i].name);
+
+		if (position <= 0 || values[i].kind != RIG_VALUE_NUMBER || !isnan(content->values[position - 1]))
+			return false;
+		content->values[position - 1] = values[i].number;
+	}
+	content->present = reading->value_count;
+	return true;
+}
+
 /* Puts the values of a known machine into their positions. Returns how many are over the quota. */
 static int32
 place_values(IngestBatch *batch, IngestReading *target, RigMachine *machine, const RigReading *reading,
@@ -155,10 +183,7 @@ place_values(IngestBatch *batch, IngestReading *target, RigMachine *machine, con
 	IngestValues *content = &target->content;
 	int32		surplus = 0;
 
-	content->width = machine->width;
-	content->values = palloc(Max(content->width, 1) * sizeof(float8));
-	for (int32 i = 0; i < content->width; i++)
-		content->values[i] = NAN;
+	begin_values(content, machine);
 	for (int32 i = 0; i < reading->value_count; i++)
 	{
 		int16		position = rig_machine_position(machine, values[i].name);
@@ -199,17 +224,19 @@ set_state(IngestValues *content, const RigReading *reading)
 		content->flags |= RIG_FLAG_STATE_UNKNOWN;
 }
 
-/* Takes a reading of a machine that the catalog has. */
+/* Takes a reading of a machine that the catalog has; plain = its values, if they are placed already. */
 static void
 take_reading(IngestBatch *batch, int32 payload, int32 index, TimestampTz ts, RigMachine *machine,
-			 const RigReading *reading, const RigValue *values)
+			 const RigReading *reading, const RigValue *values, const IngestValues *plain)
 {
 	IngestReading *target = add_reading(batch);
 	IngestRefusal *refusal;
-	int32		surplus;
+	int32		surplus = 0;
 	bool		empty;
 
 	memset(target, 0, sizeof(*target));
+	if (plain != NULL)
+		target->content = *plain;
 	target->payload = payload;
 	target->index = index;
 	target->machine_id = machine->id;
@@ -220,7 +247,8 @@ take_reading(IngestBatch *batch, int32 payload, int32 index, TimestampTz ts, Rig
 		target->content.flags |= RIG_FLAG_NO_DEVICE_TIME;
 	if (ts < machine->newest)
 		target->content.flags |= RIG_FLAG_LATE;
-	surplus = place_values(batch, target, machine, reading, values);
+	if (plain == NULL)
+		surplus = place_values(batch, target, machine, reading, values);
 	empty = target->content.present == 0 && reading->state == NULL
 		&& (target->content.flags & RIG_FLAG_VALUE_REFUSED) == 0;
 	if (surplus > 0)
@@ -257,6 +285,7 @@ take_payload(IngestBatch *batch, int32 payload, const RigPayload *parsed, Discov
 		RigReason	reason = reading->reason;
 		TimestampTz ts = 0;
 		RigMachine *machine;
+		IngestValues plain = {0};
 
 		if (reason == RIG_REASON_NONE)
 		{
@@ -269,12 +298,14 @@ take_payload(IngestBatch *batch, int32 payload, const RigPayload *parsed, Discov
 			continue;
 		}
 		machine = rig_catalog_machine_by_name(batch->catalog, reading->machine, reading->machine_length);
-		if (discovery != NULL && want_unknown(discovery, batch->catalog, machine, reading, values))
+		if (machine != NULL && !incomplete && place_plain_values(&plain, machine, reading, values))
+			take_reading(batch, payload, i, ts, machine, reading, values, &plain);
+		else if (discovery != NULL && want_unknown(discovery, batch->catalog, machine, reading, values))
 			incomplete = true;
 		else if (machine == NULL)
 			refuse_reading(batch, payload, i, reading, RIG_REASON_MACHINE_QUOTA, NULL);
 		else if (!incomplete)
-			take_reading(batch, payload, i, ts, machine, reading, values);
+			take_reading(batch, payload, i, ts, machine, reading, values, NULL);
 	}
 	if (incomplete)
 	{

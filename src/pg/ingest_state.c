@@ -232,7 +232,7 @@ widen_state(MachineState *state, int32 width)
 	float8	   *values;
 	TimestampTz *times;
 
-	values = palloc(width * sizeof(float8));
+	values = rig_values_allocate(width);
 	times = palloc(width * sizeof(TimestampTz));
 	for (int32 i = 0; i < width; i++)
 	{

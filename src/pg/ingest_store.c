@@ -78,7 +78,7 @@ static bool
 merge(IngestValues *held, const IngestValues *added)
 {
 	int32		width = Max(held->width, added->width);
-	float8	   *values = palloc(Max(width, 1) * sizeof(float8));
+	float8	   *values = rig_values_allocate(width);
 	bool		changed = false;
 
 	for (int32 i = 0; i < width; i++)
@@ -138,22 +138,33 @@ rig_ingest_combine(IngestRow *row, const IngestValues *stored)
 	}
 }
 
-/* An array without nulls: header and values, which is what construct_array() makes value by value. */
-static ArrayType *
-dense_array(const float8 *values, int width)
-{
-	Size		size = ARR_OVERHEAD_NONULLS(1) + width * sizeof(float8);
-	ArrayType  *array = palloc(size);
+/* A multiple of the alignment of a float8 and of what palloc() aligns to. */
+#define VALUES_HEADER MAXALIGN(ARR_OVERHEAD_NONULLS(1))
 
-	memset(array, 0, ARR_OVERHEAD_NONULLS(1));
-	SET_VARSIZE(array, size);
+StaticAssertDecl(VALUES_HEADER == ARR_OVERHEAD_NONULLS(1), "the values follow the header of their array");
+
+float8 *
+rig_values_allocate(int32 width)
+{
+	return (float8 *) ((char *) palloc(VALUES_HEADER + width * sizeof(float8)) + VALUES_HEADER);
+}
+
+/* Makes an array of the values where they are: none of them is null. */
+static ArrayType *
+dense_array(float8 *values, int width)
+{
+	ArrayType  *array = (ArrayType *) ((char *) values - VALUES_HEADER);
+
+	SET_VARSIZE(array, VALUES_HEADER + width * sizeof(float8));
 	array->ndim = 1;
+	array->dataoffset = 0;
 	array->elemtype = FLOAT8OID;
 	ARR_DIMS(array)[0] = width;
 	ARR_LBOUND(array)[0] = 1;
-	memcpy(ARR_DATA_PTR(array), values, width * sizeof(float8));
 	return array;
 }
+
+StaticAssertDecl(sizeof(Datum) == sizeof(float8) && FLOAT8PASSBYVAL, "a float8 is a Datum");
 
 Datum
 rig_values_to_array(const IngestValues *content)
@@ -181,26 +192,23 @@ rig_values_to_array(const IngestValues *content)
 	return PointerGetDatum(array);
 }
 
-StaticAssertDecl(sizeof(Datum) == sizeof(float8) && FLOAT8PASSBYVAL, "a float8 is a Datum");
-
 void
 rig_values_from_array(IngestValues *content, Datum array)
 {
-	Datum	   *elements;
-	bool	   *nulls;
-	int			width;
+	ArrayType  *stored = DatumGetArrayTypeP(array);
+	int			width = ArrayGetNItems(ARR_NDIM(stored), ARR_DIMS(stored));
+	const bits8 *present = ARR_NULLBITMAP(stored);
+	const float8 *next = (const float8 *) ARR_DATA_PTR(stored);
 
-	deconstruct_array(DatumGetArrayTypeP(array), FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
-					  &elements, &nulls, &width);
 	content->width = width;
 	content->present = 0;
-	content->values = (float8 *) elements;
+	content->values = rig_values_allocate(width);
 	for (int i = 0; i < width; i++)
 	{
-		if (nulls[i])
-			content->values[i] = NAN;
-		else
-			content->present++;
+		bool		absent = present != NULL && (present[i / 8] & 1 << i % 8) == 0;
+
+		content->values[i] = absent ? NAN : *next++;
+		content->present += !absent;
 	}
 }
 

@@ -70,6 +70,16 @@ ROLLBACK;
 SELECT accepted FROM send(on_day('2020-07-01'));
 SELECT * FROM leaves('202007');
 
+-- Further indexes of a partition are kept up, too.
+CREATE INDEX further ON rigalpha.readings_20200701 (received_at);
+SELECT accepted FROM send(on_day('2020-07-01', 'PART4'));
+BEGIN;
+SET LOCAL enable_seqscan = off;
+EXPLAIN (COSTS OFF) SELECT machine_id FROM rigalpha.readings_20200701 WHERE received_at > '-infinity';
+SELECT count(*) FROM rigalpha.readings_20200701 WHERE received_at > '-infinity';
+ROLLBACK;
+DROP INDEX rigalpha.further;
+
 -- Damage is refused with a hint, not worked around: no index, detached, not a partition at all.
 DROP INDEX rigalpha.readings_20200701_key;
 SELECT accepted FROM send(on_day('2020-07-01', 'PART2'));
