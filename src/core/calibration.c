@@ -87,9 +87,9 @@ fit_tail(RigCalibration *calibration, const float *sorted, int64_t n, int64_t co
 	shape = (worth * shape + PRIOR_SCORES * PRIOR_SHAPE) / (worth + PRIOR_SCORES);
 	calibration->shape = (float) fmax(shape, 0);
 	calibration->scale = (float) (mean * (1 - calibration->shape));
-	/* Equal scores leave no excess: whatever is larger is then as strange as anything can be. */
-	if (!(calibration->scale > 1e-30f))
-		calibration->scale = fmaxf(fabsf(calibration->threshold) * 1e-6f, 1e-30f);
+	/* A tail of equal scores has no width of its own; that of the whole is the best guess. */
+	if (!(calibration->scale > 1e-6f * (sorted[n - 1] - sorted[0])))
+		calibration->scale = sorted[n - 1] - sorted[0];
 }
 
 RigStatus
@@ -116,6 +116,8 @@ rig_calibration_fit(RigCalibration *calibration, RigArena *scratch, const float 
 	if (count < RIG_CALIBRATION_MIN_SCORES)
 		return RIG_INVALID_ARGUMENT;
 	qsort(sorted, (size_t) count, sizeof(float), compare_floats);
+	if (sorted[0] == sorted[count - 1])
+		return RIG_INVALID_ARGUMENT;
 	effective = options->effective_count > 0 ? fmin(options->effective_count, (double) count) : (double) count;
 	tail = (int64_t) ceil(options->tail_share * (double) count);
 	tail = tail < LEAST_TAIL ? LEAST_TAIL : tail;

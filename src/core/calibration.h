@@ -42,8 +42,8 @@ extern RigCalibrationOptions rig_calibration_defaults(void);
 
 /*
  * Learns from n scores in any order, larger = stranger; those that are not finite are left
- * out. RIG_INVALID_ARGUMENT when fewer than RIG_CALIBRATION_MIN_SCORES remain or an option is
- * out of range. options NULL = defaults. The result holds no pointer.
+ * out. RIG_INVALID_ARGUMENT when fewer than RIG_CALIBRATION_MIN_SCORES remain, all are equal,
+ * or an option is out of range. options NULL = defaults. The result holds no pointer.
  */
 extern RigStatus rig_calibration_fit(RigCalibration *calibration, RigArena *scratch, const float *scores,
 									 int64_t n, const RigCalibrationOptions *options);

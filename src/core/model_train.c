@@ -165,6 +165,9 @@ fit_row_pca(Training *training, RigModel *model, RigArena *arena, const RigTrain
 	RigPcaOptions options = rig_pca_defaults();
 	RigStatus	status;
 
+	/* One feature has nothing to be correlated with. */
+	if (model->features - model->scale.masked < 2)
+		return RIG_OK;
 	options.rule = RIG_PCA_NOISE;
 	options.components = training->options->components;
 	status = rig_pca_fit(&model->row_pca, arena, training->scratch, rows->prepared, model->features, NULL, rows->count,
