@@ -6,6 +6,12 @@
 /* Descents side by side: rows through one tree in blocks, trees for a single row. */
 #define LANES 16
 
+/* Values of a row in a block, so that a lane is a constant distance; wider rows are scored singly. */
+#define LANE_WIDTH (RIG_FOREST_MAX_FEATURES / LANES)
+
+/* The key of minus infinity, which no value is below. */
+#define LEAST_KEY UINT32_C(0x007fffff)
+
 /* The sum over all trees must fit an int32_t: no path is longer than 12 cuts + c(4096) < 16. */
 _Static_assert((int64_t) RIG_FOREST_MAX_TREES * (RIG_FOREST_MAX_DEPTH + 16) * RIG_FOREST_UNIT <= INT32_MAX,
 			   "path lengths of a forest overflow");
@@ -99,92 +105,108 @@ rig_forest_check(const RigForest *forest)
 	nodes = (int64_t) forest->trees * rig_forest_nodes(forest);
 	leaves = (int64_t) forest->trees * rig_forest_leaves(forest);
 	for (int64_t i = 0; i < nodes; i++)
-		good &= forest->thresholds[i] > -INFINITY && forest->split_features[i] < forest->features;
+		good &= forest->thresholds[i] > LEAST_KEY && forest->thresholds[i] <= RIG_FOREST_NO_CUT
+			&& forest->split_features[i] < forest->features;
 	return good && check_lengths(forest->leaves, leaves, longest_path(forest))
 		&& check_lengths(forest->expectations, nodes, longest_path(forest));
 }
 
+static void
+make_keys(const float *row, int32_t features, uint32_t *keys)
+{
+	for (int32_t f = 0; f < features; f++)
+		keys[f] = rig_forest_key(row[f]);
+}
+
 /*
- * The sum of the leaves that lanes descents reach side by side: steps of one descent wait for
- * each other, those of different descents overlap. Lane i takes the row that starts i * row_step
- * values after the first, through the i * tree_step-th tree after the first. Nodes count
- * from 1 here, which saves an addition per step. Inlined with constant lanes and steps.
+ * Adds the leaves that LANES descents reach side by side: steps of one descent wait for each
+ * other, those of different descents overlap. Lane i takes the row at keys + i * lane_width
+ * through the i * tree_step-th tree after the first. Inlined with constant steps.
  */
 static inline __attribute__((always_inline)) void
-add_leaves(const RigForest *forest, int32_t first_tree, int32_t tree_step, const float *rows, int64_t row_step,
-		   int lanes, int32_t *sums, int sum_step)
+add_leaves(const RigForest *forest, int32_t first_tree, size_t tree_step, const uint32_t *keys, size_t lane_width,
+		   int lanes, int32_t *sums)
 {
-	uint32_t	size = (uint32_t) rig_forest_leaves(forest);
-	size_t		nodes = size - 1;
-	const float *thresholds = forest->thresholds + (size_t) first_tree * nodes;
+	size_t		nodes = (size_t) rig_forest_nodes(forest);
+	const uint32_t *thresholds = forest->thresholds + (size_t) first_tree * nodes;
 	const uint16_t *split_features = forest->split_features + (size_t) first_tree * nodes;
-	const int32_t *leaves = forest->leaves + (size_t) first_tree * size;
-	size_t		place[LANES];
+	const int32_t *leaves = forest->leaves + (size_t) first_tree * (nodes + 1);
+	size_t		node[LANES];
 
-#pragma GCC unroll 32
+#pragma GCC unroll 16
 	for (int i = 0; i < lanes; i++)
-		place[i] = 1;
+		node[i] = 0;
 	for (int32_t level = 0; level < forest->depth; level++)
 	{
-#pragma GCC unroll 32
+#pragma GCC unroll 16
 		for (int i = 0; i < lanes; i++)
 		{
-			size_t		node = (size_t) (i * tree_step) * nodes + place[i] - 1;
-			float		value = rows[i * row_step + split_features[node]];
+			size_t		at = (size_t) i * tree_step * nodes + node[i];
+			uint32_t	key = keys[(size_t) i * lane_width + split_features[at]];
 
-			place[i] = 2 * place[i] + !(value < thresholds[node]);
+			node[i] = 2 * node[i] + 2 - (key < thresholds[at]);
 		}
 	}
-#pragma GCC unroll 32
+#pragma GCC unroll 16
 	for (int i = 0; i < lanes; i++)
-		sums[i * sum_step] += leaves[(size_t) (i * tree_step) * size + place[i] - size];
+		sums[i] += leaves[(size_t) i * tree_step * (nodes + 1) + node[i] - nodes];
 }
 
 static int32_t
-sum_row(const RigForest *forest, const float *row)
+sum_row(const RigForest *forest, const float *row, uint32_t *keys)
 {
+	int32_t		sums[LANES] = {0};
 	int32_t		sum = 0;
 	int32_t		tree = 0;
 
+	make_keys(row, forest->features, keys);
 	for (; tree + LANES <= forest->trees; tree += LANES)
-		add_leaves(forest, tree, 1, row, 0, LANES, &sum, 0);
+		add_leaves(forest, tree, 1, keys, 0, LANES, sums);
 	for (; tree < forest->trees; tree++)
-		add_leaves(forest, tree, 1, row, 0, 1, &sum, 0);
+		add_leaves(forest, tree, 1, keys, 0, 1, sums);
+	for (int i = 0; i < LANES; i++)
+		sum += sums[i];
 	return sum;
 }
 
 static void
-sum_block(const RigForest *forest, const float *rows, int64_t stride, int32_t *sums)
+sum_block(const RigForest *forest, const float *rows, int64_t stride, uint32_t *keys, int32_t *sums)
 {
 	for (int i = 0; i < LANES; i++)
+	{
+		make_keys(rows + i * stride, forest->features, keys + i * LANE_WIDTH);
 		sums[i] = 0;
+	}
 	for (int32_t tree = 0; tree < forest->trees; tree++)
-		add_leaves(forest, tree, 0, rows, stride, LANES, sums, 1);
+		add_leaves(forest, tree, 0, keys, LANE_WIDTH, LANES, sums);
 }
 
 void
 rig_forest_score(const RigForest *forest, const float *rows, int64_t stride, int64_t count, float *scores)
 {
 	double		factor = -1.0 / ((double) forest->trees * RIG_FOREST_UNIT * rig_forest_mean_path(forest->sample));
+	uint32_t	keys[RIG_FOREST_MAX_FEATURES];
 	int32_t		sums[LANES];
 	int64_t		r = 0;
 
-	for (; r + LANES <= count; r += LANES)
+	for (; forest->features <= LANE_WIDTH && r + LANES <= count; r += LANES)
 	{
-		sum_block(forest, rows + r * stride, stride, sums);
+		sum_block(forest, rows + r * stride, stride, keys, sums);
 		for (int i = 0; i < LANES; i++)
 			scores[r + i] = (float) exp2(factor * sums[i]);
 	}
 	for (; r < count; r++)
-		scores[r] = (float) exp2(factor * sum_row(forest, rows + r * stride));
+		scores[r] = (float) exp2(factor * sum_row(forest, rows + r * stride, keys));
 }
 
 void
 rig_forest_contributions(const RigForest *forest, const float *row, float *contributions)
 {
+	uint32_t	keys[RIG_FOREST_MAX_FEATURES];
 	int32_t		nodes = rig_forest_nodes(forest);
 	float		unit = 1.0f / ((float) forest->trees * RIG_FOREST_UNIT);
 
+	make_keys(row, forest->features, keys);
 	for (int32_t f = 0; f < forest->features; f++)
 		contributions[f] = 0.0f;
 	for (int32_t tree = 0; tree < forest->trees; tree++)
@@ -196,7 +218,7 @@ rig_forest_contributions(const RigForest *forest, const float *row, float *contr
 		while (node < nodes)
 		{
 			int32_t		feature = forest->split_features[first + node];
-			int32_t		next = 2 * node + 1 + !(row[feature] < forest->thresholds[first + node]);
+			int32_t		next = 2 * node + 1 + !(keys[feature] < forest->thresholds[first + node]);
 			int32_t		length = next < nodes ? forest->expectations[first + next] : leaves[next - nodes];
 
 			contributions[feature] += (float) (forest->expectations[first + node] - length);

@@ -10,14 +10,16 @@
  * Trees are padded to full depth, so that a descent takes the same steps for every row and
  * has no branch to mispredict: in node i it goes to 2i + 1 when value < threshold, else, also
  * when the value is NaN, to 2i + 2. Below a leaf that came early all thresholds are infinite
- * and all leaves equal. Path lengths are integers in units of 2^-16, whose sum is exact in any
- * order: a row has one score, whatever processor, block or loop computed it.
+ * and all leaves equal. Thresholds are kept as integers of the same order as the floats, whose
+ * comparison is the faster one. Path lengths are integers in units of 2^-16, whose sum is exact
+ * in any order: a row has one score, whatever processor, block or loop computed it.
  */
 #ifndef RIG_ISOLATION_FOREST_H
 #define RIG_ISOLATION_FOREST_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "arena.h"
 #include "progress.h"
@@ -30,10 +32,13 @@
 #define RIG_FOREST_DEFAULT_SAMPLE 256
 #define RIG_FOREST_MAX_SAMPLE 4096
 #define RIG_FOREST_MAX_DEPTH 12
-#define RIG_FOREST_MAX_FEATURES 65535
+#define RIG_FOREST_MAX_FEATURES 4096
 
 /* Path lengths are stored as multiples of 1 / RIG_FOREST_UNIT. */
 #define RIG_FOREST_UNIT 65536
+
+/* The key of an infinite threshold: no cut. */
+#define RIG_FOREST_NO_CUT UINT32_C(0xff800000)
 
 /* Training rows with a larger share of missing values are left out, in percent. */
 #define RIG_FOREST_MAX_MISSING 30
@@ -51,11 +56,23 @@ typedef struct RigForest
 	int32_t		trees;
 	int32_t		depth;			/* ceil(log2(sample)) */
 	int32_t		sample;			/* rows that each tree was built on */
-	float	   *thresholds;		/* trees x nodes; +inf in a node without a cut */
+	uint32_t   *thresholds;		/* trees x nodes: the key of each */
 	uint16_t   *split_features; /* trees x nodes; 0 in a node without a cut */
 	int32_t    *leaves;			/* trees x leaves: path length */
 	int32_t    *expectations;	/* trees x nodes: mean path length of the training rows in it */
 } RigForest;
+
+/* An integer with the order of the floats: -0 equals +0, and NaN is above everything. */
+static inline uint32_t
+rig_forest_key(float value)
+{
+	float		zero_made_positive = value + 0.0f;
+	uint32_t	bits;
+
+	memcpy(&bits, &zero_made_positive, sizeof(bits));
+	bits ^= (bits >> 31) != 0 ? UINT32_C(0xffffffff) : UINT32_C(0x80000000);
+	return value != value ? UINT32_C(0xffffffff) : bits;
+}
 
 extern RigForestOptions rig_forest_defaults(void);
 

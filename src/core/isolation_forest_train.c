@@ -15,7 +15,7 @@ typedef struct TreeBuilder
 	int32_t    *candidates;		/* permutation of the features; those that may vary come first */
 	int32_t		depth;
 	const int32_t *leaf_lengths;	/* c(n) by the number of rows */
-	float	   *thresholds;		/* arrays of the tree that is being built */
+	uint32_t   *thresholds;		/* arrays of the tree that is being built */
 	uint16_t   *split_features;
 	int32_t    *leaves;
 	int32_t    *expectations;
@@ -183,7 +183,7 @@ build_branch(TreeBuilder *builder, Branch branch)
 
 	if (branch.count < 2 || branch.level == builder->depth || !choose_cut(builder, &branch, &cut))
 		return close_branch(builder, &branch);
-	builder->thresholds[node] = cut.threshold;
+	builder->thresholds[node] = rig_forest_key(cut.threshold);
 	builder->split_features[node] = (uint16_t) cut.feature;
 
 	left.level = branch.level + 1;
@@ -213,7 +213,7 @@ build_tree(TreeBuilder *builder, RigForest *forest, int32_t tree, int32_t *membe
 	builder->leaves = forest->leaves + (int64_t) tree * rig_forest_leaves(forest);
 	memset(builder->split_features, 0, (size_t) nodes * sizeof(uint16_t));
 	for (int32_t i = 0; i < nodes; i++)
-		builder->thresholds[i] = INFINITY;
+		builder->thresholds[i] = RIG_FOREST_NO_CUT;
 	build_branch(builder, root);
 }
 
