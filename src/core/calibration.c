@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PI 3.14159265358979323846
+#define LOG10_E 0.43429448190325182765
+
 /* The tail is learnt from at least so many scores. */
 #define LEAST_TAIL 10
 
@@ -167,7 +170,7 @@ tail_surprise(const RigCalibration *calibration, float score)
 	if (calibration->shape > LEAST_SHAPE)
 		surprise += log10f(1 + calibration->shape * excess) / calibration->shape;
 	else
-		surprise += excess * (float) M_LOG10E;
+		surprise += excess * (float) LOG10_E;
 	return fminf(surprise, calibration->limit);
 }
 
@@ -210,7 +213,7 @@ cauchy_quantile(double surprise)
 	double		p = pow(10, -fmin(surprise, (double) RIG_SURPRISE_MAX));
 
 	p = fmin(p, LARGEST_P);
-	return p < 1e-5 ? 1 / (p * M_PI) : tan((0.5 - p) * M_PI);
+	return p < 1e-5 ? 1 / (p * PI) : tan((0.5 - p) * PI);
 }
 
 double
@@ -231,8 +234,8 @@ rig_combine_cauchy(const float *surprises, const float *weights, int n)
 	sum /= total;
 	/* p = 0.5 - atan(sum) / pi, which is atan(1 / sum) / pi for a positive sum. */
 	if (sum > 0)
-		return fmin(-log10(atan(1 / sum) / M_PI), (double) RIG_SURPRISE_MAX);
-	return -log10(0.5 - atan(sum) / M_PI);
+		return fmin(-log10(atan(1 / sum) / PI), (double) RIG_SURPRISE_MAX);
+	return -log10(0.5 - atan(sum) / PI);
 }
 
 double

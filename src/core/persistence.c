@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#define LN_10 2.30258509299404568402f
+
 /* Readings among the recent ones that count. */
 static int
 count_recent(uint8_t recent)
@@ -28,7 +30,7 @@ find_cause(const RigEpisode *episode, float surprise, double alarm_surprise)
 RigEpisodeEvent
 rig_episode_advance(RigEpisode *episode, float risk, float surprise, double alarm_surprise)
 {
-	float		term = fminf(surprise * (float) M_LN10, RIG_CUSUM_MAX_TERM);
+	float		term = fminf(surprise * LN_10, RIG_CUSUM_MAX_TERM);
 	RigEpisodeCause cause;
 
 	if (isnan(risk))

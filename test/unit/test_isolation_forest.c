@@ -45,10 +45,22 @@ is_same_forest(const RigForest *left, const RigForest *right)
 	size_t		leaves = (size_t) left->trees * (size_t) rig_forest_leaves(left);
 
 	return left->features == right->features && left->trees == right->trees && left->depth == right->depth
-		&& left->sample == right->sample && memcmp(left->thresholds, right->thresholds, nodes * sizeof(float)) == 0
+		&& left->sample == right->sample && memcmp(left->thresholds, right->thresholds, nodes * sizeof(uint32_t)) == 0
 		&& memcmp(left->split_features, right->split_features, nodes * sizeof(uint16_t)) == 0
 		&& memcmp(left->leaves, right->leaves, leaves * sizeof(int32_t)) == 0
 		&& memcmp(left->expectations, right->expectations, nodes * sizeof(int32_t)) == 0;
+}
+
+/* The float whose key a node holds. */
+static float
+threshold_at(const RigForest *forest, int64_t at)
+{
+	uint32_t	key = forest->thresholds[at];
+	uint32_t	bits = key >= UINT32_C(0x80000000) ? key - UINT32_C(0x80000000) : ~key;
+	float		threshold;
+
+	memcpy(&threshold, &bits, sizeof(threshold));
+	return threshold;
 }
 
 /* The path length of a row in one tree, by the definition. */
@@ -62,7 +74,7 @@ descend(const RigForest *forest, int32_t tree, const float *row)
 	{
 		int32_t		at = tree * nodes + node;
 
-		node = row[forest->split_features[at]] < forest->thresholds[at] ? 2 * node + 1 : 2 * node + 2;
+		node = row[forest->split_features[at]] < threshold_at(forest, at) ? 2 * node + 1 : 2 * node + 2;
 	}
 	return forest->leaves[tree * rig_forest_leaves(forest) + node - nodes];
 }
@@ -107,7 +119,7 @@ copy_node(RigForest *forest, int32_t tree, const ReferenceNode *nodes, int32_t n
 		forest->leaves[tree * rig_forest_leaves(forest) + place] = length;
 		return length;
 	}
-	forest->thresholds[at] = is_leaf ? INFINITY : convert_threshold(source->threshold);
+	forest->thresholds[at] = rig_forest_key(is_leaf ? INFINITY : convert_threshold(source->threshold));
 	forest->split_features[at] = (uint16_t) source->feature;
 	for (int side = 0; side < 2; side++)
 		total += (int64_t) nodes[children[side]].rows
@@ -162,6 +174,30 @@ test_mean_path(void)
 		   "depth is that of a balanced tree");
 }
 
+static void
+test_key(RigRandom *random)
+{
+	static const float ascending[] = {
+		-INFINITY, -FLT_MAX, -1.5f, -1.0f, -FLT_MIN, -1e-45f, 0.0f, 1e-45f, FLT_MIN, 1.0f, 1.5f, FLT_MAX, INFINITY, NAN
+	};
+	bool		ordered = true;
+
+	for (size_t i = 1; i < sizeof(ascending) / sizeof(ascending[0]); i++)
+		ordered = ordered && rig_forest_key(ascending[i - 1]) < rig_forest_key(ascending[i]);
+	for (int i = 0; i < 100000; i++)
+	{
+		uint32_t	bits[2] = {(uint32_t) rig_random_next(random), (uint32_t) rig_random_next(random)};
+		float		values[2];
+
+		memcpy(values, bits, sizeof(bits));
+		if (!isnan(values[0]) && !isnan(values[1]))
+			ordered = ordered && (rig_forest_key(values[0]) < rig_forest_key(values[1])) == (values[0] < values[1]);
+	}
+	tap_ok(ordered, "keys have the order of the floats");
+	tap_ok(rig_forest_key(-0.0f) == rig_forest_key(0.0f), "zero has one key");
+	tap_ok(rig_forest_key(INFINITY) == RIG_FOREST_NO_CUT, "no cut is above every number");
+}
+
 /* Every way to score a row, against the definition, bit by bit. */
 static bool
 is_scored_alike(const RigForest *forest, const float *rows, int64_t stride)
@@ -204,6 +240,29 @@ test_paths(RigRandom *random)
 	}
 }
 
+/* Rows too wide for a block are scored singly. */
+static void
+test_wide(RigRandom *random)
+{
+	static const int32_t widths[] = {256, 257, RIG_FOREST_MAX_FEATURES};
+	RigForest	forest;
+
+	for (size_t i = 0; i < sizeof(widths) / sizeof(widths[0]); i++)
+	{
+		float	   *rows = make_rows(random, 40, widths[i]);
+		float		scores[40];
+		bool		same = true;
+
+		forest = train(rows, 40, widths[i], 20, 32, i);
+		rig_forest_score(&forest, rows, widths[i], 40, scores);
+		for (int r = 0; r < 40; r++)
+			same = same && scores[r] == score_by_definition(&forest, rows + (int64_t) r * widths[i]);
+		tap_ok(same, "%d features give the same bits", widths[i]);
+	}
+	tap_ok(rig_forest_allocate(&forest, &arena, RIG_FOREST_MAX_FEATURES + 1, 10, 16) == RIG_INVALID_ARGUMENT,
+		   "more features are refused");
+}
+
 /* Numbers that a change of algorithm or platform must not change. */
 static uint64_t
 hash_bytes(uint64_t hash, const void *bytes, size_t size)
@@ -231,7 +290,9 @@ test_reproducible(void)
 	tap_ok(is_same_forest(&forest, &again) && !is_same_forest(&forest, &other), "one seed gives one forest");
 	for (int i = 0; i < 20 * 255; i++)
 	{
-		hash = hash_bytes(hash, &forest.thresholds[i], sizeof(float));
+		float		threshold = threshold_at(&forest, i);
+
+		hash = hash_bytes(hash, &threshold, sizeof(float));
 		hash = hash_bytes(hash, &forest.split_features[i], sizeof(uint16_t));
 	}
 	hash = hash_bytes(hash, forest.leaves, 20 * 256 * sizeof(int32_t));
@@ -266,7 +327,7 @@ cuts_only(const RigForest *forest, uint32_t allowed)
 	bool		good = true;
 
 	for (int64_t i = 0; i < (int64_t) forest->trees * rig_forest_nodes(forest); i++)
-		good = good && (isinf(forest->thresholds[i]) || (allowed >> forest->split_features[i] & 1) != 0);
+		good = good && (forest->thresholds[i] == RIG_FOREST_NO_CUT || (allowed >> forest->split_features[i] & 1) != 0);
 	return good;
 }
 
@@ -276,7 +337,7 @@ count_cuts(const RigForest *forest)
 	int32_t		count = 0;
 
 	for (int64_t i = 0; i < (int64_t) forest->trees * rig_forest_nodes(forest); i++)
-		count += isfinite(forest->thresholds[i]);
+		count += forest->thresholds[i] < RIG_FOREST_NO_CUT;
 	return count;
 }
 
@@ -323,7 +384,7 @@ test_neighbouring_values(void)
 		rows[r] = r % 2 == 0 ? 1.0f : nextafterf(1.0f, 2.0f);
 	forest = train(rows, 64, 1, 200, 2, 1);
 	for (int tree = 0; tree < forest.trees; tree++)
-		separates = separates && (forest.thresholds[tree] == rows[1] || isinf(forest.thresholds[tree]));
+		separates = separates && (threshold_at(&forest, tree) == rows[1] || forest.thresholds[tree] == RIG_FOREST_NO_CUT);
 	tap_ok(separates, "a cut separates neighbouring floats");
 
 	for (int r = 0; r < 64; r++)
@@ -436,7 +497,7 @@ test_check(RigRandom *random)
 	RigForest	forest = train(make_rows(random, 50, 4), 50, 4, 3, 16, 1);
 	RigForest	bad = forest;
 	int32_t		longest = 4 * RIG_FOREST_UNIT + rig_forest_length(rig_forest_mean_path(16));
-	float		threshold = forest.thresholds[20];
+	uint32_t	threshold = forest.thresholds[20];
 	int32_t		leaf = forest.leaves[47];
 	int32_t		expectation = forest.expectations[44];
 
@@ -450,9 +511,9 @@ test_check(RigRandom *random)
 	bad.trees = RIG_FOREST_MAX_TREES + 1;
 	tap_ok(!rig_forest_check(&bad), "nor too many trees");
 
-	forest.thresholds[20] = NAN;
+	forest.thresholds[20] = rig_forest_key(NAN);
 	tap_ok(!rig_forest_check(&forest), "nor a threshold that is no number");
-	forest.thresholds[20] = -INFINITY;
+	forest.thresholds[20] = rig_forest_key(-INFINITY);
 	tap_ok(!rig_forest_check(&forest), "nor one that nothing is below");
 	forest.thresholds[20] = threshold;
 	forest.split_features[44] = 4;
@@ -536,9 +597,11 @@ main(void)
 	rig_arena_init(&scratch, rig_allocator_malloc(), 0);
 	rig_random_seed(&random, tap_seed());
 	test_mean_path();
+	test_key(&random);
 	for (size_t i = 0; i < sizeof(reference_forests) / sizeof(reference_forests[0]); i++)
 		test_reference(&reference_forests[i]);
 	test_paths(&random);
+	test_wide(&random);
 	test_reproducible();
 	test_uniform_line();
 	test_constant(&random);
