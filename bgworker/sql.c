@@ -17,6 +17,7 @@ static RigStatement extension_present = {
 static RigStatement abi_statement = {"SELECT rigalpha.worker_abi()"};
 static RigStatement maintenance_statement = {"SELECT rigalpha.maintenance_tick()"};
 static RigStatement training_statement = {"SELECT rigalpha.training_tick()"};
+static RigStatement watch_statement = {"SELECT rigalpha.watch_machines()"};
 static RigStatement claim_statement = {
 	"SELECT \"partition\", next_offset, generation FROM rigalpha.worker_claim($1, $2, $3, $4, $5)",
 	5, {INT4OID, INT4OID, INT4OID, INT4OID, INT4OID}
@@ -74,6 +75,12 @@ bool
 rig_sql_training_tick(RigFailure *failure)
 {
 	return rig_statement_run(&training_statement, NULL, NULL, NULL, NULL, failure);
+}
+
+bool
+rig_sql_watch_tick(RigFailure *failure)
+{
+	return rig_statement_run(&watch_statement, NULL, NULL, NULL, NULL, failure);
 }
 
 /* Append a claimed partition; the array was made for all partitions of the topic. */

@@ -33,6 +33,7 @@ extern bool rig_sql_extension_present(bool *present, RigFailure *failure);
 extern bool rig_sql_abi(int32 *abi, RigFailure *failure);
 extern bool rig_sql_maintenance_tick(RigFailure *failure);
 extern bool rig_sql_training_tick(RigFailure *failure);
+extern bool rig_sql_watch_tick(RigFailure *failure);
 
 extern bool rig_sql_claim(const RigSlot *slot, int partition_count, RigLease *lease, RigFailure *failure);
 extern bool rig_sql_ingest(int32 source, int64 generation, const RigKafkaMessage *messages, int count,

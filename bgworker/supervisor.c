@@ -21,6 +21,7 @@
 /* After a failed tick, which may have met a lock. */
 #define MAINTENANCE_RETRY_US INT64CONST(10000000)
 #define TRAINING_INTERVAL_US INT64CONST(5000000)
+#define WATCH_INTERVAL_US INT64CONST(5000000)
 
 typedef enum SupervisorState
 {
@@ -61,6 +62,7 @@ typedef struct Tick
 static Tick ticks[] = {
 	{"maintenance", rig_sql_maintenance_tick, MAINTENANCE_INTERVAL_US, MAINTENANCE_RETRY_US},
 	{"training", rig_sql_training_tick, TRAINING_INTERVAL_US, TRAINING_INTERVAL_US},
+	{"watch", rig_sql_watch_tick, WATCH_INTERVAL_US, WATCH_INTERVAL_US},
 };
 
 /* Enter a state and say so, once. */

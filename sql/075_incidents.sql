@@ -13,6 +13,8 @@ CREATE TABLE rigalpha.incidents (
 );
 CREATE INDEX incidents_machine ON rigalpha.incidents (machine_id, started);
 CREATE UNIQUE INDEX incidents_open ON rigalpha.incidents (machine_id, kind) WHERE ended IS NULL;
+COMMENT ON INDEX rigalpha.incidents_machine IS 'Incidents of a machine in the order of time';
+COMMENT ON INDEX rigalpha.incidents_open IS 'At most one open incident of a kind per machine';
 COMMENT ON TABLE rigalpha.incidents IS 'One row per episode in which a machine was not as usual; written by ingest() and the tick of the worker';
 COMMENT ON COLUMN rigalpha.incidents.id IS 'Key';
 COMMENT ON COLUMN rigalpha.incidents.machine_id IS 'Machine';

@@ -52,7 +52,8 @@ COMMENT ON FUNCTION rigalpha.adopt() IS 'Accepts a restored, copied or upgraded 
 
 CREATE FUNCTION rigalpha.status(OUT version text, OUT ready boolean, OUT reason text, OUT epoch integer, OUT machines integer,
 	OUT sensors integer, OUT readings bigint, OUT newest_ts timestamptz, OUT dead_letters bigint, OUT kafka_sources integer,
-	OUT kafka_running integer, OUT kafka_lag bigint, OUT kafka_rate float8, OUT kafka_gaps bigint)
+	OUT kafka_running integer, OUT kafka_lag bigint, OUT kafka_rate float8, OUT kafka_gaps bigint,
+	OUT machines_scored integer, OUT trainings_running integer, OUT incidents_open integer, OUT lstm_stride integer)
 	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 	AS $$
@@ -71,9 +72,15 @@ CREATE FUNCTION rigalpha.status(OUT version text, OUT ready boolean, OUT reason 
 		(SELECT count(*)::integer FROM rigalpha.kafka_status k WHERE k.state = 'running'),
 		(SELECT sum(k.lag)::bigint FROM rigalpha.kafka_status k),
 		(SELECT sum(k.rate) FROM rigalpha.kafka_status k),
-		(SELECT count(*) FROM rigalpha.kafka_gaps)
+		(SELECT count(*) FROM rigalpha.kafka_gaps),
+		(SELECT count(*)::integer FROM rigalpha.ingest_models()),
+		(SELECT count(*)::integer FROM rigalpha.jobs j WHERE j.state = 'running'),
+		(SELECT count(*)::integer FROM rigalpha.incidents i WHERE i.ended IS NULL),
+		(SELECT max(st.window_stride)::integer FROM rigalpha.machine_state st
+			WHERE st.received_at > statement_timestamp() - interval '1 min')
 	$$;
-COMMENT ON FUNCTION rigalpha.status() IS 'One-row summary of the installation';
+COMMENT ON FUNCTION rigalpha.status()
+	IS 'One-row summary of the installation; lstm_stride = every how many readings the windowed detectors ran lately, more than rigalpha.lstm_stride means that load is being shed';
 
 -- DROP EXTENSION would drop every reading with it, without a word. A view that is not part of the
 -- extension but depends on its tables makes it refuse, unless CASCADE is said.

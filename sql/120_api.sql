@@ -2,7 +2,8 @@ CREATE VIEW rigalpha_api.machines AS
 	SELECT m.id, m.name, m.label, rigalpha.state_name(st.state) AS state, st.ts, st.received_at,
 		round((extract(epoch FROM st.received_at - st.ts) * 1000)::numeric, 3)::float8 AS latency_ms,
 		round((extract(epoch FROM clock_timestamp() - st.ts) * 1000)::numeric)::float8 AS age_ms,
-		st.readings, (SELECT count(*)::integer FROM rigalpha.machine_sensors ms WHERE ms.machine_id = m.id) AS sensors
+		st.readings, (SELECT count(*)::integer FROM rigalpha.machine_sensors ms WHERE ms.machine_id = m.id) AS sensors,
+		st.risk, (SELECT array_agg(i.kind ORDER BY i.kind) FROM rigalpha.incidents i WHERE i.machine_id = m.id AND i.ended IS NULL) AS incidents
 	FROM rigalpha.machines m
 	JOIN rigalpha.machine_state st ON st.machine_id = m.id;
 COMMENT ON VIEW rigalpha_api.machines IS 'Machines with their latest state';
@@ -16,6 +17,8 @@ COMMENT ON COLUMN rigalpha_api.machines.latency_ms IS 'received_at minus ts; neg
 COMMENT ON COLUMN rigalpha_api.machines.age_ms IS 'Time since ts by the server clock';
 COMMENT ON COLUMN rigalpha_api.machines.readings IS 'Readings stored';
 COMMENT ON COLUMN rigalpha_api.machines.sensors IS 'Sensors that the machine has';
+COMMENT ON COLUMN rigalpha_api.machines.risk IS 'Risk 0..1 of the newest scored reading; null = none yet';
+COMMENT ON COLUMN rigalpha_api.machines.incidents IS 'Kinds of its open incidents; null = none';
 
 CREATE VIEW rigalpha_api.machine_sensors AS
 	SELECT m.name AS machine, s.name, s.label, s.unit, s.category, s.normal_min, s.normal_max, s.origin, ss.position,
@@ -54,7 +57,8 @@ CREATE VIEW rigalpha_api.live AS
 		round((extract(epoch FROM st.received_at - st.ts) * 1000)::numeric, 3)::float8 AS latency_ms, st.readings,
 		(SELECT jsonb_object_agg(s.name, st.sensor_values[ms.position])
 			FROM rigalpha.machine_sensors ms JOIN rigalpha.sensors s ON s.id = ms.sensor_id
-			WHERE ms.machine_id = st.machine_id AND st.sensor_values[ms.position] IS NOT NULL) AS "values"
+			WHERE ms.machine_id = st.machine_id AND st.sensor_values[ms.position] IS NOT NULL) AS "values",
+		st.risk, (SELECT array_agg(i.kind ORDER BY i.kind) FROM rigalpha.incidents i WHERE i.machine_id = st.machine_id AND i.ended IS NULL) AS incidents
 	FROM rigalpha.machine_state st
 	JOIN rigalpha.machines m ON m.id = st.machine_id;
 COMMENT ON VIEW rigalpha_api.live IS 'What a live event carries: one row per machine with the newest value of each sensor';
@@ -66,6 +70,15 @@ COMMENT ON COLUMN rigalpha_api.live.received_at IS 'When it was stored';
 COMMENT ON COLUMN rigalpha_api.live.latency_ms IS 'received_at minus ts; negative = the device clock is ahead';
 COMMENT ON COLUMN rigalpha_api.live.readings IS 'Readings stored';
 COMMENT ON COLUMN rigalpha_api.live."values" IS 'Newest value of each sensor by name';
+COMMENT ON COLUMN rigalpha_api.live.risk IS 'Risk 0..1 of the newest scored reading; null = none yet';
+COMMENT ON COLUMN rigalpha_api.live.incidents IS 'Kinds of open incidents; null = none';
+
+CREATE VIEW rigalpha_api.incidents AS
+	SELECT i.id, m.name AS machine, i.kind, i.started, i.ended, i.peak_ts, i.peak_risk, i.model_version, i.top_sensors,
+		i.explanation, i.detail
+	FROM rigalpha.incidents i JOIN rigalpha.machines m ON m.id = i.machine_id;
+COMMENT ON VIEW rigalpha_api.incidents IS 'Episodes in which a machine was not as usual';
+COMMENT ON COLUMN rigalpha_api.incidents.machine IS 'Machine';
 
 CREATE FUNCTION rigalpha_api.readings(machine text, from_ts timestamptz, to_ts timestamptz, sensor_names text[] DEFAULT NULL,
 	max_rows integer DEFAULT 5000) RETURNS json
@@ -119,7 +132,8 @@ BEGIN
 			pg_catalog.replace(v.attname, '_', ' ')) AS text
 		FROM pg_catalog.pg_attribute v JOIN pg_catalog.pg_class r ON r.oid = v.attrelid
 		WHERE r.relnamespace = 'rigalpha_api'::pg_catalog.regnamespace AND v.attnum > 0
-			AND r.relname IN ('status', 'kafka_status', 'dead_letters')
+			AND r.relname IN ('status', 'kafka_status', 'dead_letters', 'incidents')
+			AND NOT (r.relname = 'incidents' AND v.attname = 'machine')
 	LOOP
 		EXECUTE pg_catalog.format('COMMENT ON COLUMN %s.%I IS %L', c.view, c.attname, c.text);
 	END LOOP;

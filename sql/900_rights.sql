@@ -67,4 +67,7 @@ GRANT EXECUTE ON FUNCTION rigalpha.options, rigalpha.training_settings, rigalpha
 GRANT SELECT ON rigalpha.model_registry, rigalpha.model_versions, rigalpha.model_deployments, rigalpha.model_grants, rigalpha.jobs TO rigalpha_admin;
 GRANT EXECUTE ON FUNCTION rigalpha.train, rigalpha.train_async, rigalpha.deploy, rigalpha.undeploy, rigalpha.rollback_model, rigalpha.drop_model,
 	rigalpha.export_model, rigalpha.import_model, rigalpha.model_header, rigalpha.grant_model, rigalpha.revoke_model TO rigalpha_admin;
-GRANT EXECUTE ON FUNCTION rigalpha.training_tick TO rigalpha_worker;
+GRANT EXECUTE ON FUNCTION rigalpha.training_tick, rigalpha.watch_machines TO rigalpha_worker;
+GRANT SELECT ON rigalpha.incidents TO rigalpha_viewer;
+GRANT EXECUTE ON FUNCTION rigalpha.score, rigalpha.score_json, rigalpha.score_detail, rigalpha.score_window, rigalpha.lstm_score,
+	rigalpha.explain, rigalpha.detect, rigalpha.incidents TO rigalpha_viewer;

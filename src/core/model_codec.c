@@ -420,6 +420,7 @@ walk_general(Stream *stream, RigModel *model)
 static bool
 always(const RigModel *model)
 {
+	(void) model;
 	return true;
 }
 

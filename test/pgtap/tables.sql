@@ -5,7 +5,7 @@ SELECT plan(16);
 -- The library fills rows of these two by column number.
 SELECT is(string_agg(attname, ' ' ORDER BY attnum), 'machine_id model_version ts received_at state flags risk score_z score_pca score_forest score_lstm sensor_values', 'columns of readings')
 	FROM pg_attribute WHERE attrelid = 'rigalpha.readings'::regclass AND attnum > 0;
-SELECT is(string_agg(attname, ' ' ORDER BY attnum), 'machine_id ts received_at state state_ts flags readings sensor_values sensor_times', 'columns of machine_state')
+SELECT is(string_agg(attname, ' ' ORDER BY attnum), 'machine_id ts received_at state state_ts flags readings revision anomaly_id stuck_id model_version risk cusum recent calm window_stride sensor_values sensor_times', 'columns of machine_state')
 	FROM pg_attribute WHERE attrelid = 'rigalpha.machine_state'::regclass AND attnum > 0;
 -- Updates of the latest state must stay on their page.
 SELECT is(string_agg(indexrelid::regclass::text, ' '), 'rigalpha.machine_state_pkey', 'machine_state has no index on what changes')

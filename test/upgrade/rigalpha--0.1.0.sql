@@ -1058,6 +1058,8 @@ CREATE TABLE rigalpha.incidents (
 );
 CREATE INDEX incidents_machine ON rigalpha.incidents (machine_id, started);
 CREATE UNIQUE INDEX incidents_open ON rigalpha.incidents (machine_id, kind) WHERE ended IS NULL;
+COMMENT ON INDEX rigalpha.incidents_machine IS 'Incidents of a machine in the order of time';
+COMMENT ON INDEX rigalpha.incidents_open IS 'At most one open incident of a kind per machine';
 COMMENT ON TABLE rigalpha.incidents IS 'One row per episode in which a machine was not as usual; written by ingest() and the tick of the worker';
 COMMENT ON COLUMN rigalpha.incidents.id IS 'Key';
 COMMENT ON COLUMN rigalpha.incidents.machine_id IS 'Machine';
@@ -2119,7 +2121,8 @@ COMMENT ON FUNCTION rigalpha.adopt() IS 'Accepts a restored, copied or upgraded 
 
 CREATE FUNCTION rigalpha.status(OUT version text, OUT ready boolean, OUT reason text, OUT epoch integer, OUT machines integer,
 	OUT sensors integer, OUT readings bigint, OUT newest_ts timestamptz, OUT dead_letters bigint, OUT kafka_sources integer,
-	OUT kafka_running integer, OUT kafka_lag bigint, OUT kafka_rate float8, OUT kafka_gaps bigint)
+	OUT kafka_running integer, OUT kafka_lag bigint, OUT kafka_rate float8, OUT kafka_gaps bigint,
+	OUT machines_scored integer, OUT trainings_running integer, OUT incidents_open integer, OUT lstm_stride integer)
 	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 	AS $$
@@ -2138,9 +2141,15 @@ CREATE FUNCTION rigalpha.status(OUT version text, OUT ready boolean, OUT reason 
 		(SELECT count(*)::integer FROM rigalpha.kafka_status k WHERE k.state = 'running'),
 		(SELECT sum(k.lag)::bigint FROM rigalpha.kafka_status k),
 		(SELECT sum(k.rate) FROM rigalpha.kafka_status k),
-		(SELECT count(*) FROM rigalpha.kafka_gaps)
+		(SELECT count(*) FROM rigalpha.kafka_gaps),
+		(SELECT count(*)::integer FROM rigalpha.ingest_models()),
+		(SELECT count(*)::integer FROM rigalpha.jobs j WHERE j.state = 'running'),
+		(SELECT count(*)::integer FROM rigalpha.incidents i WHERE i.ended IS NULL),
+		(SELECT max(st.window_stride)::integer FROM rigalpha.machine_state st
+			WHERE st.received_at > statement_timestamp() - interval '1 min')
 	$$;
-COMMENT ON FUNCTION rigalpha.status() IS 'One-row summary of the installation';
+COMMENT ON FUNCTION rigalpha.status()
+	IS 'One-row summary of the installation; lstm_stride = every how many readings the windowed detectors ran lately, more than rigalpha.lstm_stride means that load is being shed';
 
 -- DROP EXTENSION would drop every reading with it, without a word. A view that is not part of the
 -- extension but depends on its tables makes it refuse, unless CASCADE is said.
@@ -2191,7 +2200,8 @@ CREATE VIEW rigalpha_api.machines AS
 	SELECT m.id, m.name, m.label, rigalpha.state_name(st.state) AS state, st.ts, st.received_at,
 		round((extract(epoch FROM st.received_at - st.ts) * 1000)::numeric, 3)::float8 AS latency_ms,
 		round((extract(epoch FROM clock_timestamp() - st.ts) * 1000)::numeric)::float8 AS age_ms,
-		st.readings, (SELECT count(*)::integer FROM rigalpha.machine_sensors ms WHERE ms.machine_id = m.id) AS sensors
+		st.readings, (SELECT count(*)::integer FROM rigalpha.machine_sensors ms WHERE ms.machine_id = m.id) AS sensors,
+		st.risk, (SELECT array_agg(i.kind ORDER BY i.kind) FROM rigalpha.incidents i WHERE i.machine_id = m.id AND i.ended IS NULL) AS incidents
 	FROM rigalpha.machines m
 	JOIN rigalpha.machine_state st ON st.machine_id = m.id;
 COMMENT ON VIEW rigalpha_api.machines IS 'Machines with their latest state';
@@ -2205,6 +2215,8 @@ COMMENT ON COLUMN rigalpha_api.machines.latency_ms IS 'received_at minus ts; neg
 COMMENT ON COLUMN rigalpha_api.machines.age_ms IS 'Time since ts by the server clock';
 COMMENT ON COLUMN rigalpha_api.machines.readings IS 'Readings stored';
 COMMENT ON COLUMN rigalpha_api.machines.sensors IS 'Sensors that the machine has';
+COMMENT ON COLUMN rigalpha_api.machines.risk IS 'Risk 0..1 of the newest scored reading; null = none yet';
+COMMENT ON COLUMN rigalpha_api.machines.incidents IS 'Kinds of its open incidents; null = none';
 
 CREATE VIEW rigalpha_api.machine_sensors AS
 	SELECT m.name AS machine, s.name, s.label, s.unit, s.category, s.normal_min, s.normal_max, s.origin, ss.position,
@@ -2243,7 +2255,8 @@ CREATE VIEW rigalpha_api.live AS
 		round((extract(epoch FROM st.received_at - st.ts) * 1000)::numeric, 3)::float8 AS latency_ms, st.readings,
 		(SELECT jsonb_object_agg(s.name, st.sensor_values[ms.position])
 			FROM rigalpha.machine_sensors ms JOIN rigalpha.sensors s ON s.id = ms.sensor_id
-			WHERE ms.machine_id = st.machine_id AND st.sensor_values[ms.position] IS NOT NULL) AS "values"
+			WHERE ms.machine_id = st.machine_id AND st.sensor_values[ms.position] IS NOT NULL) AS "values",
+		st.risk, (SELECT array_agg(i.kind ORDER BY i.kind) FROM rigalpha.incidents i WHERE i.machine_id = st.machine_id AND i.ended IS NULL) AS incidents
 	FROM rigalpha.machine_state st
 	JOIN rigalpha.machines m ON m.id = st.machine_id;
 COMMENT ON VIEW rigalpha_api.live IS 'What a live event carries: one row per machine with the newest value of each sensor';
@@ -2255,6 +2268,15 @@ COMMENT ON COLUMN rigalpha_api.live.received_at IS 'When it was stored';
 COMMENT ON COLUMN rigalpha_api.live.latency_ms IS 'received_at minus ts; negative = the device clock is ahead';
 COMMENT ON COLUMN rigalpha_api.live.readings IS 'Readings stored';
 COMMENT ON COLUMN rigalpha_api.live."values" IS 'Newest value of each sensor by name';
+COMMENT ON COLUMN rigalpha_api.live.risk IS 'Risk 0..1 of the newest scored reading; null = none yet';
+COMMENT ON COLUMN rigalpha_api.live.incidents IS 'Kinds of open incidents; null = none';
+
+CREATE VIEW rigalpha_api.incidents AS
+	SELECT i.id, m.name AS machine, i.kind, i.started, i.ended, i.peak_ts, i.peak_risk, i.model_version, i.top_sensors,
+		i.explanation, i.detail
+	FROM rigalpha.incidents i JOIN rigalpha.machines m ON m.id = i.machine_id;
+COMMENT ON VIEW rigalpha_api.incidents IS 'Episodes in which a machine was not as usual';
+COMMENT ON COLUMN rigalpha_api.incidents.machine IS 'Machine';
 
 CREATE FUNCTION rigalpha_api.readings(machine text, from_ts timestamptz, to_ts timestamptz, sensor_names text[] DEFAULT NULL,
 	max_rows integer DEFAULT 5000) RETURNS json
@@ -2308,7 +2330,8 @@ BEGIN
 			pg_catalog.replace(v.attname, '_', ' ')) AS text
 		FROM pg_catalog.pg_attribute v JOIN pg_catalog.pg_class r ON r.oid = v.attrelid
 		WHERE r.relnamespace = 'rigalpha_api'::pg_catalog.regnamespace AND v.attnum > 0
-			AND r.relname IN ('status', 'kafka_status', 'dead_letters')
+			AND r.relname IN ('status', 'kafka_status', 'dead_letters', 'incidents')
+			AND NOT (r.relname = 'incidents' AND v.attname = 'machine')
 	LOOP
 		EXECUTE pg_catalog.format('COMMENT ON COLUMN %s.%I IS %L', c.view, c.attname, c.text);
 	END LOOP;
@@ -2467,4 +2490,7 @@ GRANT EXECUTE ON FUNCTION rigalpha.options, rigalpha.training_settings, rigalpha
 GRANT SELECT ON rigalpha.model_registry, rigalpha.model_versions, rigalpha.model_deployments, rigalpha.model_grants, rigalpha.jobs TO rigalpha_admin;
 GRANT EXECUTE ON FUNCTION rigalpha.train, rigalpha.train_async, rigalpha.deploy, rigalpha.undeploy, rigalpha.rollback_model, rigalpha.drop_model,
 	rigalpha.export_model, rigalpha.import_model, rigalpha.model_header, rigalpha.grant_model, rigalpha.revoke_model TO rigalpha_admin;
-GRANT EXECUTE ON FUNCTION rigalpha.training_tick TO rigalpha_worker;
+GRANT EXECUTE ON FUNCTION rigalpha.training_tick, rigalpha.watch_machines TO rigalpha_worker;
+GRANT SELECT ON rigalpha.incidents TO rigalpha_viewer;
+GRANT EXECUTE ON FUNCTION rigalpha.score, rigalpha.score_json, rigalpha.score_detail, rigalpha.score_window, rigalpha.lstm_score,
+	rigalpha.explain, rigalpha.detect, rigalpha.incidents TO rigalpha_viewer;
