@@ -257,7 +257,6 @@ read_leaf(Run *run, Relation leaf, Relation key, TimestampTz before, int32 room,
 		times[count] = DatumGetTimestampTz(slot_getattr(slot, RIG_READINGS_TS, &isnull));
 		rig_values_from_array(&stored, slot_getattr(slot, RIG_READINGS_SENSOR_VALUES, &isnull));
 		gather(run->memory, features, &stored, rows + (Size) count * features);
-		pfree(stored.values);
 		count++;
 	}
 	ExecDropSingleTupleTableSlot(slot);
