@@ -2,9 +2,10 @@
 may be noise of the machine, so it is measured up to twice more; every attempt is shown. After the
 last attempt a ratio may stay a quarter below its floor: the worker needs two quiet cores, its peers
 one, and a build must not fail for that. `make bench` reports the floors as they are."""
+import os
 import sys
 
-from contenders.python_consumer import Jsonb
+from contenders.python_consumer import Jsonb, Scoring
 from harness import database, machine, messages
 from harness.report import Report
 from harness.stack import Stack
@@ -43,6 +44,17 @@ class IngestFloors:
         ingest.report_python(report, self.ingest, figures, self.python)
         ingest.report_bytes(report, self.ingest.worker)
 
+
+class ScoredFloors:
+    """Of the same worker, once it has models."""
+
+    def __init__(self, stack, plain):
+        self.ingest = plain.ingest
+        self.python = Scoring(stack.broker, PYTHON_MESSAGES, self.ingest.learn())
+
+    def measure(self, report):
+        ingest.report_scored(report, self.ingest, self.ingest.compare([self.python], ROUNDS), self.python)
+
     def close(self):
         self.ingest.close()
 
@@ -57,6 +69,19 @@ class WebFloors:
 
     def close(self):
         self.web.close()
+
+
+def subjects(stack):
+    web = WebFloors(stack)
+    try:
+        yield web
+    finally:
+        web.close()
+    plain = IngestFloors(stack)
+    yield plain
+    scored = ScoredFloors(stack, plain)
+    yield scored
+    scored.close()
 
 
 def is_missed(result):
@@ -80,19 +105,16 @@ def settle(subject):
 def main():
     messages.check_size()
     database.create()
+    database.add_functions(os.environ["RIGALPHA_BENCH_MODULE"])
     stack = Stack()
     failed = number = 0
     try:
-        for floors in (WebFloors, IngestFloors):
-            subject = floors(stack)
-            try:
-                for result in settle(subject):
-                    number += 1
-                    missed = is_missed(result)
-                    failed += missed
-                    print(f"{'not ok' if missed else 'ok'} {number} - {describe(result)}", flush=True)
-            finally:
-                subject.close()
+        for subject in subjects(stack):
+            for result in settle(subject):
+                number += 1
+                missed = is_missed(result)
+                failed += missed
+                print(f"{'not ok' if missed else 'ok'} {number} - {describe(result)}", flush=True)
     finally:
         stack.stop()
     print(f"1..{number}")

@@ -21,6 +21,7 @@ def main():
         options.error(f"no such benchmark: {', '.join(sorted(unknown))}")
     messages.check_size()
     database.create()
+    database.add_functions(os.environ["RIGALPHA_BENCH_MODULE"])
     report = Report()
     print(", ".join(f"{key} {value}" for key, value in report.before.items()))
     stack = Stack(arguments.embedded_broker)

@@ -43,6 +43,7 @@ bench_settings()
 	cat <<-END
 		shared_preload_libraries = 'rigalpha_worker'
 		rigalpha_worker.databases = 'bench'
+		rigalpha.auto_train = off
 		shared_buffers = '512MB'
 		max_wal_size = '4GB'
 		min_wal_size = '2GB'

@@ -21,7 +21,8 @@ DEMO_PACKAGES="postgresql-$PG_MAJOR-cron kcat curl"
 KAFKA_PACKAGES="kcat python3-confluent-kafka"
 TEST_PACKAGES="postgresql-$PG_MAJOR-cron postgresql-$PG_MAJOR-pgtap libipc-run-perl kcat curl git chromium fonts-dejavu-core
 	clang-14 clang-format-14 libclang-rt-14-dev g++ libsimdjson-dev shellcheck
-	python3 python3-psycopg2 python3-confluent-kafka python3-flask gunicorn wrk"
+	python3 python3-psycopg2 python3-confluent-kafka python3-flask gunicorn wrk
+	python3-numpy python3-pandas python3-sklearn python3-torch"
 
 usage()
 {

@@ -7,8 +7,10 @@ as ARRAY[...]. A literal written by hand is faster than both, and rare in the wi
 import json
 import time
 
+import numpy
 from confluent_kafka import Consumer, TopicPartition
 from psycopg2.extras import execute_values
+from sklearn.ensemble import IsolationForest
 
 from harness import database
 
@@ -17,6 +19,7 @@ BATCH = 500
 
 class PythonConsumer:
     layout = None  # type of the column with the values
+    columns = ("machine", "ts", "state", "sensor_values")
     name = None
 
     def __init__(self, broker, messages):
@@ -27,7 +30,7 @@ class PythonConsumer:
         with self.connection.cursor() as cursor:
             cursor.execute(f"""
                 CREATE TABLE {self.table} (machine text NOT NULL, ts timestamptz NOT NULL,
-                    received_at timestamptz NOT NULL DEFAULT now(), state text, sensor_values {self.layout} NOT NULL);
+                    received_at timestamptz NOT NULL DEFAULT now(), state text, risk real, sensor_values {self.layout} NOT NULL);
                 CREATE UNIQUE INDEX ON {self.table} (machine, ts);
                 CREATE TABLE {self.table}_offsets (partition integer PRIMARY KEY, next_offset bigint NOT NULL);
                 """)
@@ -62,20 +65,24 @@ class PythonConsumer:
         return positions
 
     def store(self, messages):
-        rows, offsets = [], {}
+        readings, offsets = [], {}
         for message in messages:
-            reading = json.loads(message.value())
-            rows.append((reading["machine_id"], reading["timestamp"], reading["state"], self.encode(reading["sensors"])))
+            readings.append(json.loads(message.value()))
             offsets[message.partition()] = message.offset() + 1
-        if not rows:
+        if not readings:
             return 0
         with self.connection.cursor() as cursor:
-            execute_values(cursor, f"INSERT INTO {self.table} (machine, ts, state, sensor_values) VALUES %s", rows, page_size=BATCH)
+            execute_values(cursor, f"INSERT INTO {self.table} ({', '.join(self.columns)}) VALUES %s", self.rows(readings),
+                           page_size=BATCH)
             execute_values(cursor, f"UPDATE {self.table}_offsets o SET next_offset = n.next_offset"
                            " FROM (VALUES %s) AS n (partition, next_offset) WHERE o.partition = n.partition",
                            list(offsets.items()), page_size=BATCH)
         self.connection.commit()
-        return len(rows)
+        return len(readings)
+
+    def rows(self, readings):
+        return [(reading["machine_id"], reading["timestamp"], reading["state"], self.encode(reading["sensors"]))
+                for reading in readings]
 
     def encode(self, sensors):
         raise NotImplementedError
@@ -103,3 +110,24 @@ class Literals(PythonConsumer):
 
     def encode(self, sensors):
         return "{" + ",".join(map(str, sensors.values())) + "}"
+
+
+class Scoring(Jsonb):
+    """Scores each batch at once by scikit-learn's isolation forest, which has seen some messages before."""
+
+    name = "Python, scoring"
+    columns = (*Jsonb.columns, "risk")
+
+    def __init__(self, broker, messages, examples):
+        super().__init__(broker, messages)
+        readings = [json.loads(example) for example in examples]
+        self.sensors = list(readings[0]["sensors"])
+        self.forest = IsolationForest(n_estimators=100, max_samples=256, random_state=42).fit(self.matrix(readings))
+
+    def matrix(self, readings):
+        return numpy.array([[reading["sensors"].get(sensor, numpy.nan) for sensor in self.sensors] for reading in readings],
+                           dtype=numpy.float32)
+
+    def rows(self, readings):
+        scores = -self.forest.score_samples(self.matrix(readings))
+        return [(*row, float(score)) for row, score in zip(super().rows(readings), scores)]

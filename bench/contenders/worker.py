@@ -19,6 +19,8 @@ class Worker:
         self.bytes_per_row = []
         self.wal_per_row = []
         self.processor = []  # microseconds per row, all threads
+        self.scored = False
+        self.windowed_share = 0  # of the rows of the last run
         session.rows("SELECT rigalpha.create_kafka_source(%s, %s, %s)", (self.source, broker.address, broker.topic))
         self.wait_for_state("running")
         self.pause()
@@ -68,6 +70,16 @@ class Worker:
             f" FROM {self.stream.leaf}, (SELECT max(received_at) AS last FROM {self.stream.leaf}) AS ends")[0]
         if rows != self.messages:
             raise RuntimeError(f"{rows} rows of {self.messages} messages")
+        self.check_scores()
         size = self.session.value("SELECT pg_relation_size(%s) + pg_indexes_size(%s)", (self.stream.leaf, self.stream.leaf))
         self.bytes_per_row.append(size / rows)
         return in_time / seconds
+
+    def check_scores(self):
+        """All detectors but the windowed ones score every reading, as soon as there is a model."""
+        unscored, windowed = self.session.rows(
+            "SELECT count(*) FILTER (WHERE risk IS NULL OR score_z IS NULL OR score_pca IS NULL OR score_forest IS NULL),"
+            f" count(score_lstm) FROM {self.stream.leaf}")[0]
+        if self.scored and unscored > 0:
+            raise RuntimeError(f"{unscored} of {self.messages} readings were not scored")
+        self.windowed_share = windowed / self.messages

@@ -1,6 +1,5 @@
 """Connections to the private cluster that run.sh started; libpq's variables name it."""
 import contextlib
-import os
 import time
 
 import psycopg2
@@ -45,19 +44,24 @@ class Session:
 
 
 def create():
-    """A fresh database with the extension and the functions of the benchmark's own module."""
+    """A fresh database with the extension."""
     with contextlib.closing(psycopg2.connect(dbname="postgres")) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
             cursor.execute(f"CREATE DATABASE {DATABASE}")
     session = Session()
-    module = os.environ["RIGALPHA_BENCH_MODULE"]
     session.run("CREATE EXTENSION rigalpha")
     session.rows("SELECT rigalpha.setup()")
+    session.close()
+
+
+def add_functions(module):
+    """The server functions of the benchmarks."""
+    session = Session()
     session.run("""
         CREATE PROCEDURE bench_insert_limit(leaf regclass, rows integer, rows_per_transaction integer, machines integer,
-            first timestamptz, step_us bigint) LANGUAGE c AS %(module)s;
+            first timestamptz, step_us bigint, scored boolean DEFAULT false) LANGUAGE c AS %(module)s;
         CREATE FUNCTION bench_parse_seconds(ours boolean, payloads bytea[], repetitions integer) RETURNS float8
             LANGUAGE c STRICT AS %(module)s;
         CREATE FUNCTION bench_parsers_agree(payloads bytea[]) RETURNS boolean LANGUAGE c STRICT AS %(module)s;

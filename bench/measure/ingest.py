@@ -1,15 +1,17 @@
-"""Kafka to table, against the insert limit, Python consumers and COPY BINARY, and the bytes of a row."""
+"""Kafka to table, against the insert limit, Python consumers and COPY BINARY, and the bytes of a row;
+then the same with models deployed, so that every reading is scored."""
 from contenders.copy_binary import CopyBinary
 from contenders.insert_limit import InsertLimit
-from contenders.python_consumer import Jsonb, Lists, Literals
+from contenders.python_consumer import Jsonb, Lists, Literals, Scoring
 from contenders.worker import Worker
 from harness.database import Session
-from harness.messages import Stream
+from harness.messages import MACHINES, Stream
 from harness.rounds import interleave
 
 ROUNDS = 5
 MESSAGES = 201_000  # of the worker, the insert limit and COPY
 PYTHON_MESSAGES = 12_000  # as many as take a second or two
+EXAMPLES = 2_000  # messages of each machine that the models learn from
 
 
 class Ingest:
@@ -28,15 +30,26 @@ class Ingest:
             del samples[:-rounds]  # as interleave() leaves the warm-up out
         return figures
 
+    def learn(self):
+        """Deploys a model for each machine, trained on messages, which are returned; from now on the rows are scored."""
+        examples = self.stream.take(EXAMPLES * len(MACHINES))
+        self.session.rows("SELECT rigalpha.ingest(%s, 'http')", (examples,))
+        for machine in MACHINES:
+            self.session.rows("SELECT rigalpha.train(rigalpha.auto_model(%(machine)s), format("
+                              "'SELECT * FROM rigalpha.training_readings(%%L, %%s)', %(machine)s, %(rows)s), 'hybrid', %(machine)s)",
+                              {"machine": machine, "rows": EXAMPLES})
+        self.worker.scored = self.limit.scored = True
+        return examples
+
     def close(self):
         self.session.rows("SELECT rigalpha.drop_source(%s)", (self.worker.source,))
         self.session.close()
 
 
-def report_limit(report, ingest, figures):
+def report_limit(report, ingest, figures, kind=""):
     worker, limit = ingest.worker, ingest.limit
-    report.against("worker / insert limit", "readings/s", figures[worker.name], limit.name, figures[limit.name], floor=0.40, goal=0.70)
-    report.against("the same in processor time", "us/reading", worker.processor, limit.name, limit.processor, best="low")
+    report.against(f"{kind}worker / insert limit", "readings/s", figures[worker.name], limit.name, figures[limit.name], floor=0.40, goal=0.70)
+    report.against(f"{kind}the same in processor time", "us/reading", worker.processor, limit.name, limit.processor, best="low")
 
 
 def report_python(report, ingest, figures, python):
@@ -62,4 +75,19 @@ def run(report, stack):
     for other in (Lists, Literals):
         report.against(f"worker / {other.name}", "readings/s", ours, other.name, figures[other.name])
     report_bytes(report, ingest.worker)
+    run_scored(report, stack, ingest)
     ingest.close()
+
+
+def report_scored(report, ingest, figures, python):
+    report_limit(report, ingest, figures, "scoring ")
+    report.against("scoring worker / Python consumer", "readings/s", figures[ingest.worker.name], python.name, figures[python.name],
+                   floor=20)
+
+
+def run_scored(report, stack, ingest):
+    python = Scoring(stack.broker, PYTHON_MESSAGES, ingest.learn())
+    figures = ingest.compare([python], ROUNDS)
+    report.heading(f"Kafka to scored table (the same messages; limit with score columns; {ingest.worker.windowed_share:.1%} of the"
+                   " readings scored by their window, too)")
+    report_scored(report, ingest, figures, python)

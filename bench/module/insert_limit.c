@@ -41,6 +41,7 @@ typedef struct Workload
 	int32		machines;
 	TimestampTz first;
 	int64		step;
+	bool		scored;
 	Datum		arrays[ARRAYS];
 } Workload;
 
@@ -105,25 +106,42 @@ flush_rows(Writer *writer)
 	writer->filled = 0;
 }
 
+/* A model and the scores that the worker gives under load: none of the LSTM. */
 static void
-write_row(Writer *writer, int32 machine_id, TimestampTz ts, TimestampTz received_at, Datum values)
+fill_scores(TupleTableSlot *slot)
+{
+	const int	columns[] = {RIG_READINGS_RISK, RIG_READINGS_SCORE_Z, RIG_READINGS_SCORE_PCA, RIG_READINGS_SCORE_FOREST};
+
+	slot->tts_values[RIG_READINGS_MODEL_VERSION - 1] = Int32GetDatum(1);
+	slot->tts_isnull[RIG_READINGS_MODEL_VERSION - 1] = false;
+	for (int i = 0; i < lengthof(columns); i++)
+	{
+		slot->tts_values[columns[i] - 1] = Float4GetDatum(0.25f);
+		slot->tts_isnull[columns[i] - 1] = false;
+	}
+}
+
+static void
+write_row(Writer *writer, const Workload *workload, int32 row, TimestampTz received_at)
 {
 	TupleTableSlot *slot = writer->slots[writer->filled++];
 
 	ExecClearTuple(slot);
 	memset(slot->tts_isnull, true, RIG_READINGS_COLUMNS * sizeof(bool));
-	slot->tts_values[RIG_READINGS_MACHINE_ID - 1] = Int32GetDatum(machine_id);
-	slot->tts_values[RIG_READINGS_TS - 1] = TimestampTzGetDatum(ts);
+	slot->tts_values[RIG_READINGS_MACHINE_ID - 1] = Int32GetDatum(1 + row % workload->machines);
+	slot->tts_values[RIG_READINGS_TS - 1] = TimestampTzGetDatum(workload->first + row / workload->machines * workload->step);
 	slot->tts_values[RIG_READINGS_RECEIVED_AT - 1] = TimestampTzGetDatum(received_at);
 	slot->tts_values[RIG_READINGS_STATE - 1] = Int16GetDatum(2);
 	slot->tts_values[RIG_READINGS_FLAGS - 1] = Int16GetDatum(0);
-	slot->tts_values[RIG_READINGS_SENSOR_VALUES - 1] = values;
+	slot->tts_values[RIG_READINGS_SENSOR_VALUES - 1] = workload->arrays[row % ARRAYS];
 	slot->tts_isnull[RIG_READINGS_MACHINE_ID - 1] = false;
 	slot->tts_isnull[RIG_READINGS_TS - 1] = false;
 	slot->tts_isnull[RIG_READINGS_RECEIVED_AT - 1] = false;
 	slot->tts_isnull[RIG_READINGS_STATE - 1] = false;
 	slot->tts_isnull[RIG_READINGS_FLAGS - 1] = false;
 	slot->tts_isnull[RIG_READINGS_SENSOR_VALUES - 1] = false;
+	if (workload->scored)
+		fill_scores(slot);
 	ExecStoreVirtualTuple(slot);
 	if (writer->filled == FLUSH_ROWS)
 		flush_rows(writer);
@@ -162,8 +180,7 @@ write_rows(const Workload *workload, int32 first, int32 count)
 	MemoryContextSwitchTo(writer.estate->es_query_cxt);
 	for (int32 machine = 0; machine < workload->machines; machine++)
 		for (int32 row = first_of(workload, machine, first); row < first + count; row += workload->machines)
-			write_row(&writer, 1 + machine, workload->first + row / workload->machines * workload->step, received_at,
-					  workload->arrays[row % ARRAYS]);
+			write_row(&writer, workload, row, received_at);
 	end_writing(&writer);
 	MemoryContextSwitchTo(context);
 	FreeExecutorState(writer.estate);
@@ -171,7 +188,7 @@ write_rows(const Workload *workload, int32 first, int32 count)
 
 /*
  * PROCEDURE bench_insert_limit(leaf regclass, rows integer, rows_per_transaction integer,
- *		machines integer, first timestamptz, step_us bigint)
+ *		machines integer, first timestamptz, step_us bigint, scored boolean)
  */
 Datum
 bench_insert_limit(PG_FUNCTION_ARGS)
@@ -182,7 +199,8 @@ bench_insert_limit(PG_FUNCTION_ARGS)
 		.rows_per_transaction = Max(PG_GETARG_INT32(2), 1),
 		.machines = Max(PG_GETARG_INT32(3), 1),
 		.first = PG_GETARG_TIMESTAMPTZ(4),
-		.step = PG_GETARG_INT64(5)
+		.step = PG_GETARG_INT64(5),
+		.scored = PG_GETARG_BOOL(6)
 	};
 
 	SPI_connect_ext(SPI_OPT_NONATOMIC);
