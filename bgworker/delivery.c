@@ -84,6 +84,14 @@ clear(RigDelivery *delivery)
 	rig_batch_clear(&delivery->batch);
 }
 
+static void
+forget_failure(RigDelivery *delivery)
+{
+	rig_backoff_reset(&delivery->backoff);
+	delivery->failure.sqlstate[0] = '\0';
+	delivery->retry_us = 0;
+}
+
 /* The transaction on these messages committed. */
 static void
 finish(RigDelivery *delivery, RigLease *lease, int taken)
@@ -94,9 +102,7 @@ finish(RigDelivery *delivery, RigLease *lease, int taken)
 	rig_kafka_release(messages, taken);
 	delivery->stored += taken;
 	delivery->total += taken;
-	rig_backoff_reset(&delivery->backoff);
-	delivery->failure.sqlstate[0] = '\0';
-	delivery->retry_us = 0;
+	forget_failure(delivery);
 	if (delivery->stored == delivery->count)
 		clear(delivery);
 }
@@ -108,6 +114,21 @@ wait_and_retry(RigDelivery *delivery, const RigFailure *failure, int64 now_us)
 	delivery->retry_us = now_us +
 		1000 * rig_backoff_next(&delivery->backoff, pg_prng_double(&pg_global_prng_state));
 	return RIG_DELIVERY_RETRY;
+}
+
+/* A failure that no message is to blame for. */
+static RigDeliveryResult
+give_up_or_retry(RigDelivery *delivery, const RigFailure *failure, int64 now_us)
+{
+	switch (rig_failure_kind(failure->sqlstate))
+	{
+		case RIG_FAILURE_STALE:
+			return RIG_DELIVERY_STALE;
+		case RIG_FAILURE_MISSING:
+			return RIG_DELIVERY_MISSING;
+		default:
+			return wait_and_retry(delivery, failure, now_us);
+	}
 }
 
 /* Keep one message as a dead letter; it alone makes its transaction fail. */
@@ -122,16 +143,8 @@ reject_message(RigDelivery *delivery, int32 source, RigLease *lease, const RigFa
 		finish(delivery, lease, 1);
 		return RIG_DELIVERY_STORED;
 	}
-	switch (rig_failure_kind(failure.sqlstate))
-	{
-		case RIG_FAILURE_STALE:
-			return RIG_DELIVERY_STALE;
-		case RIG_FAILURE_MISSING:
-			return RIG_DELIVERY_MISSING;
-		default:
-			/* What cannot even be rejected must not be skipped. */
-			return wait_and_retry(delivery, &failure, now_us);
-	}
+	/* What cannot even be rejected must not be skipped. */
+	return give_up_or_retry(delivery, &failure, now_us);
 }
 
 RigDeliveryResult
@@ -151,10 +164,6 @@ rig_delivery_store(RigDelivery *delivery, int32 source, RigLease *lease,
 	}
 	switch (rig_failure_kind(failure.sqlstate))
 	{
-		case RIG_FAILURE_STALE:
-			return RIG_DELIVERY_STALE;
-		case RIG_FAILURE_MISSING:
-			return RIG_DELIVERY_MISSING;
 		case RIG_FAILURE_MEMORY:
 			rig_span_shrink(&delivery->span, taken, true);
 			return taken == 1 ? wait_and_retry(delivery, &failure, now_us) : RIG_DELIVERY_SPLIT;
@@ -165,7 +174,7 @@ rig_delivery_store(RigDelivery *delivery, int32 source, RigLease *lease,
 			rig_span_shrink(&delivery->span, taken, false);
 			return RIG_DELIVERY_SPLIT;
 		default:
-			return wait_and_retry(delivery, &failure, now_us);
+			return give_up_or_retry(delivery, &failure, now_us);
 	}
 }
 
@@ -174,7 +183,5 @@ rig_delivery_drop(RigDelivery *delivery)
 {
 	rig_kafka_release(&delivery->messages[delivery->stored], delivery->count - delivery->stored);
 	clear(delivery);
-	rig_backoff_reset(&delivery->backoff);
-	delivery->failure.sqlstate[0] = '\0';
-	delivery->retry_us = 0;
+	forget_failure(delivery);
 }

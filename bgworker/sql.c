@@ -133,7 +133,7 @@ make_array(Oid element, int count, Size data_size)
 
 	if (count == 0)
 		return construct_empty_array(element);
-	array = AllocSizeIsValid(size) ? palloc_extended(size, MCXT_ALLOC_NO_OOM | MCXT_ALLOC_ZERO) : NULL;
+	array = AllocSizeIsValid(size) ? palloc_extended(size, MCXT_ALLOC_NO_OOM) : NULL;
 	if (array == NULL)
 		return NULL;
 	SET_VARSIZE(array, size);
@@ -168,10 +168,14 @@ payload_array(const RigKafkaMessage *messages, int count)
 	cursor = array_elements(array);
 	for (int i = 0; i < count; i++)
 	{
+		char	   *end = cursor + VARHDRSZ + messages[i].size;
+
 		SET_VARSIZE(cursor, messages[i].size + VARHDRSZ);
 		if (messages[i].size > 0)
 			memcpy(VARDATA(cursor), messages[i].payload, messages[i].size);
+		/* Zeros up to the next element tell its reader that they are no element. */
 		cursor += INTALIGN(messages[i].size + VARHDRSZ);
+		memset(end, 0, cursor - end);
 	}
 	return array;
 }

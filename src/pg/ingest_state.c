@@ -27,6 +27,7 @@
 #include "ingest.h"
 #include "ingest_incident.h"
 #include "ingest_score.h"
+#include "keyed_table.h"
 #include "pg_compat.h"
 #include "state_words.h"
 
@@ -72,17 +73,6 @@ typedef struct MachineState
 	IncidentState incidents;
 } MachineState;
 
-typedef struct StateWriter
-{
-	Relation	table;
-	Relation	key;
-	EState	   *estate;
-	ResultRelInfo *result_relation;
-	TupleTableSlot *found;
-	TupleTableSlot *locked;
-	TupleTableSlot *changed;
-} StateWriter;
-
 static int
 compare_rows(const void *a, const void *b)
 {
@@ -92,27 +82,6 @@ compare_rows(const void *a, const void *b)
 	if (x->machine_id != y->machine_id)
 		return x->machine_id < y->machine_id ? -1 : 1;
 	return x->ts < y->ts ? -1 : x->ts > y->ts;
-}
-
-/* Locks the row of a machine in its last version, waiting for whoever holds it; false if there is none. */
-static bool
-try_lock_state(StateWriter *writer, int32 machine_id)
-{
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	IndexScanDesc scan = rig_index_beginscan(writer->table, writer->key, snapshot, 1);
-	ScanKeyData key;
-	TM_FailureData failure;
-	TM_Result	result = TM_Deleted;
-
-	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(machine_id));
-	index_rescan(scan, &key, 1, NULL, 0);
-	if (index_getnext_slot(scan, ForwardScanDirection, writer->found))
-		result = table_tuple_lock(writer->table, &writer->found->tts_tid, snapshot, writer->locked,
-								  GetCurrentCommandId(false), LockTupleNoKeyExclusive, LockWaitBlock,
-								  TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure);
-	index_endscan(scan);
-	UnregisterSnapshot(snapshot);
-	return result == TM_Ok;
 }
 
 /* Gives a machine its row, which one entered by hand lacks until its first reading. */
@@ -130,12 +99,12 @@ insert_state(int32 machine_id)
 }
 
 static void
-lock_state(StateWriter *writer, int32 machine_id)
+lock_state(RigKeyedTable *table, int32 machine_id)
 {
-	if (try_lock_state(writer, machine_id))
+	if (rig_keyed_table_lock(table, &machine_id, 1))
 		return;
 	insert_state(machine_id);
-	if (!try_lock_state(writer, machine_id))
+	if (!rig_keyed_table_lock(table, &machine_id, 1))
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("could not lock the state of machine %d", machine_id),
@@ -199,9 +168,8 @@ write_incidents(TupleTableSlot *slot, const IncidentState *incidents)
 }
 
 static void
-read_state(StateWriter *writer, MachineState *state)
+read_state(TupleTableSlot *slot, MachineState *state)
 {
-	TupleTableSlot *slot = writer->locked;
 	IngestValues values;
 	Datum	   *times;
 	bool	   *nulls;
@@ -319,16 +287,13 @@ times_to_array(const MachineState *state)
 }
 
 static void
-write_state(StateWriter *writer, int32 machine_id, const MachineState *state)
+write_state(RigKeyedTable *table, int32 machine_id, const MachineState *state)
 {
-	TupleTableSlot *slot = writer->changed;
+	TupleTableSlot *slot = rig_keyed_table_begin_change(table);
 	IngestValues content = {.width = state->width, .values = state->values};
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	RigUpdateIndexes update_indexes;
 
 	for (int32 i = 0; i < content.width; i++)
 		content.present += !isnan(content.values[i]);
-	ExecClearTuple(slot);
 	memset(slot->tts_isnull, false, STATE_COLUMNS * sizeof(bool));
 	slot->tts_values[STATE_MACHINE_ID - 1] = Int32GetDatum(machine_id);
 	slot->tts_values[STATE_TS - 1] = TimestampTzGetDatum(state->ts);
@@ -342,45 +307,7 @@ write_state(StateWriter *writer, int32 machine_id, const MachineState *state)
 	write_incidents(slot, &state->incidents);
 	slot->tts_values[STATE_SENSOR_VALUES - 1] = rig_values_to_array(&content);
 	slot->tts_values[STATE_SENSOR_TIMES - 1] = times_to_array(state);
-	ExecStoreVirtualTuple(slot);
-
-	simple_table_tuple_update(writer->table, &writer->locked->tts_tid, slot, snapshot, &update_indexes);
-	if (RIG_UPDATES_INDEXES(update_indexes))
-		rig_insert_index_tuples(writer->result_relation, slot, writer->estate);
-	UnregisterSnapshot(snapshot);
-}
-
-static void
-begin_state(StateWriter *writer)
-{
-	Oid			oid = get_relname_relid("machine_state", get_namespace_oid("rigalpha", false));
-
-	writer->table = table_open(oid, RowExclusiveLock);
-	if (writer->table->rd_att->natts != STATE_COLUMNS)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("table machine_state has %d columns, this library expects %d", writer->table->rd_att->natts, STATE_COLUMNS),
-				 errhint("Library and script of rigalpha differ in version: run ALTER EXTENSION rigalpha UPDATE.")));
-	writer->key = index_open(RelationGetPrimaryKeyIndex(writer->table), RowExclusiveLock);
-	writer->estate = CreateExecutorState();
-	writer->result_relation = makeNode(ResultRelInfo);
-	InitResultRelInfo(writer->result_relation, writer->table, 1, NULL, 0);
-	ExecOpenIndices(writer->result_relation, false);
-	writer->found = table_slot_create(writer->table, NULL);
-	writer->locked = table_slot_create(writer->table, NULL);
-	writer->changed = table_slot_create(writer->table, NULL);
-}
-
-static void
-end_state(StateWriter *writer)
-{
-	ExecDropSingleTupleTableSlot(writer->found);
-	ExecDropSingleTupleTableSlot(writer->locked);
-	ExecDropSingleTupleTableSlot(writer->changed);
-	ExecCloseIndices(writer->result_relation);
-	FreeExecutorState(writer->estate);
-	index_close(writer->key, RowExclusiveLock);
-	table_close(writer->table, NoLock);
+	rig_keyed_table_change(table);
 }
 
 void
@@ -389,7 +316,7 @@ rig_ingest_update_state(IngestBatch *batch)
 	IngestRow **rows = palloc(Max(batch->row_count, 1) * sizeof(IngestRow *));
 	int32		count = 0;
 	int32		first = 0;
-	StateWriter writer;
+	RigKeyedTable table;
 
 	for (int32 i = 0; i < batch->row_count; i++)
 		if (!batch->rows[i].stored || batch->rows[i].changes_stored)
@@ -398,7 +325,7 @@ rig_ingest_update_state(IngestBatch *batch)
 		return;
 	qsort(rows, count, sizeof(IngestRow *), compare_rows);
 
-	begin_state(&writer);
+	rig_keyed_table_open(&table, "machine_state", STATE_COLUMNS);
 	while (first < count)
 	{
 		int32		machine_id = rows[first]->readings[0]->machine_id;
@@ -408,17 +335,17 @@ rig_ingest_update_state(IngestBatch *batch)
 
 		while (last < count && rows[last]->readings[0]->machine_id == machine_id)
 			last++;
-		lock_state(&writer, machine_id);
-		read_state(&writer, &state);
+		lock_state(&table, machine_id);
+		read_state(table.row, &state);
 		advance_incidents(batch, &state, rows + first, last - first);
 		apply_rows(batch, &state, rows + first, last - first);
-		write_state(&writer, machine_id, &state);
+		write_state(&table, machine_id, &state);
 		rig_ingest_score_settle(machine_id, state.revision, state.revision + 1, state.ts);
 		if (machine != NULL)
 			rig_catalog_note_newest(machine, state.ts);
 		first = last;
 		CHECK_FOR_INTERRUPTS();
 	}
-	end_state(&writer);
+	rig_keyed_table_close(&table);
 	CommandCounterIncrement();
 }

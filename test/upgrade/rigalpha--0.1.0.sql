@@ -1921,29 +1921,12 @@ $$;
 COMMENT ON FUNCTION rigalpha.worker_claim(integer, integer, integer, integer, integer)
 	IS 'Takes the lease of a worker slot and returns its partitions with their positions; no row = another live worker holds it';
 
-CREATE FUNCTION rigalpha.worker_fence(source_id integer, generation bigint, partitions integer[])
-	RETURNS TABLE (source_name text, "partition" integer, next_offset bigint)
-	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+CREATE FUNCTION rigalpha.worker_fence(source_id integer, generation bigint, "partition" integer) RETURNS void
+	LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
-	AS $$
-#variable_conflict use_column
-DECLARE
-	held integer;
-BEGIN
-	RETURN QUERY
-		SELECT s.name, o."partition", o.next_offset
-		FROM rigalpha.kafka_offsets o JOIN rigalpha.kafka_sources s ON s.id = o.source_id
-		WHERE o.source_id = worker_fence.source_id AND o."partition" = ANY (partitions) AND o.generation = worker_fence.generation
-		ORDER BY o."partition" FOR UPDATE OF o;
-	GET DIAGNOSTICS held = ROW_COUNT;
-	IF held <> (SELECT count(DISTINCT p) FROM unnest(partitions) AS p) THEN
-		RAISE EXCEPTION 'generation % may no longer write source %', worker_fence.generation, worker_fence.source_id
-			USING ERRCODE = 'RA003', DETAIL = 'Another worker has taken the lease, or the source was dropped.';
-	END IF;
-END
-$$;
-COMMENT ON FUNCTION rigalpha.worker_fence(integer, bigint, integer[])
-	IS 'Locks the positions of these partitions and returns them; refuses a worker whose lease has passed on';
+	AS 'MODULE_PATHNAME', 'rig_worker_fence';
+COMMENT ON FUNCTION rigalpha.worker_fence(integer, bigint, integer)
+	IS 'Locks the position of a partition; refuses a worker whose lease has passed on';
 
 CREATE FUNCTION rigalpha.worker_ingest(source_id integer, generation bigint, payloads bytea[], times timestamptz[],
 	partitions integer[], offsets bigint[],
@@ -1954,26 +1937,6 @@ CREATE FUNCTION rigalpha.worker_ingest(source_id integer, generation bigint, pay
 COMMENT ON FUNCTION rigalpha.worker_ingest(integer, bigint, bytea[], timestamptz[], integer[], bigint[])
 	IS 'Stores a batch of messages and moves the positions, in one transaction';
 
-CREATE FUNCTION rigalpha.worker_advance(source_id integer, generation bigint, partitions integer[], next_offsets bigint[],
-	messages integer[], readings integer[], duplicates integer[], rejected integer[], skipped integer[])
-	RETURNS void
-	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp
-	AS $$
-BEGIN
-	UPDATE rigalpha.kafka_offsets o
-		SET next_offset = greatest(o.next_offset, n.next_offset), messages = o.messages + n.messages, readings = o.readings + n.readings,
-			duplicates = o.duplicates + n.duplicates, rejected = o.rejected + n.rejected, skipped = o.skipped + n.skipped,
-			updated_at = clock_timestamp()
-		FROM unnest(worker_advance.partitions, worker_advance.next_offsets, worker_advance.messages, worker_advance.readings,
-			worker_advance.duplicates, worker_advance.rejected, worker_advance.skipped)
-			AS n (part, next_offset, messages, readings, duplicates, rejected, skipped)
-		WHERE o.source_id = worker_advance.source_id AND o."partition" = n.part AND o.generation = worker_advance.generation;
-END
-$$;
-COMMENT ON FUNCTION rigalpha.worker_advance(integer, bigint, integer[], bigint[], integer[], integer[], integer[], integer[], integer[])
-	IS 'Moves the positions and counters of partitions that worker_fence() has locked; a position never falls';
-
 CREATE FUNCTION rigalpha.worker_reject(source_id integer, generation bigint, payload bytea, message_time timestamptz,
 	"partition" integer, "offset" bigint, reason text, detail text) RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
@@ -1981,11 +1944,14 @@ CREATE FUNCTION rigalpha.worker_reject(source_id integer, generation bigint, pay
 	AS $$
 #variable_conflict use_variable
 BEGIN
-	PERFORM rigalpha.worker_fence(source_id, generation, ARRAY["partition"]);
+	PERFORM rigalpha.worker_fence(source_id, generation, "partition");
 	PERFORM rigalpha.add_dead_letter(clock_timestamp(), (SELECT s.name FROM rigalpha.kafka_sources s WHERE s.id = worker_reject.source_id),
 		"partition", "offset", message_time, -1, NULL, NULL, reason, detail, coalesce(payload, ''), NULL,
 		coalesce((SELECT st.setting::integer FROM pg_settings st WHERE st.name = 'rigalpha.max_payload'), 1048576));
-	PERFORM rigalpha.worker_advance(source_id, generation, ARRAY["partition"], ARRAY["offset" + 1], ARRAY[1], ARRAY[0], ARRAY[0], ARRAY[1], ARRAY[0]);
+	UPDATE rigalpha.kafka_offsets o
+		SET next_offset = greatest(o.next_offset, "offset" + 1), messages = o.messages + 1, rejected = o.rejected + 1,
+			updated_at = clock_timestamp()
+		WHERE o.source_id = worker_reject.source_id AND o."partition" = worker_reject."partition";
 END
 $$;
 COMMENT ON FUNCTION rigalpha.worker_reject(integer, bigint, bytea, timestamptz, integer, bigint, text, text)
@@ -1998,7 +1964,7 @@ CREATE FUNCTION rigalpha.worker_gap(source_id integer, generation bigint, "parti
 	AS $$
 #variable_conflict use_variable
 BEGIN
-	PERFORM rigalpha.worker_fence(source_id, generation, ARRAY["partition"]);
+	PERFORM rigalpha.worker_fence(source_id, generation, "partition");
 	INSERT INTO rigalpha.kafka_gaps (source_id, "partition", from_offset, to_offset, reason)
 		VALUES (source_id, "partition", from_offset, to_offset, reason);
 	UPDATE rigalpha.kafka_offsets o SET next_offset = to_offset, updated_at = clock_timestamp()
