@@ -9,7 +9,7 @@ from contenders.python_consumer import Jsonb, Scoring
 from harness import database, machine, messages
 from harness.report import Report
 from harness.stack import Stack
-from measure import ingest, web_ingest
+from measure import forest, ingest, web_ingest
 
 ATTEMPTS = 3
 TOLERANCE = 0.75
@@ -71,7 +71,23 @@ class WebFloors:
         self.web.close()
 
 
+class ForestFloors:
+    def __init__(self):
+        self.forests = forest.Forests()
+
+    def measure(self, report):
+        forest.compare(report, self.forests, ROUNDS)
+
+    def close(self):
+        self.forests.close()
+
+
 def subjects(stack):
+    forests = ForestFloors()
+    try:
+        yield forests
+    finally:
+        forests.close()
     web = WebFloors(stack)
     try:
         yield web

@@ -384,7 +384,8 @@ test_neighbouring_values(void)
 		rows[r] = r % 2 == 0 ? 1.0f : nextafterf(1.0f, 2.0f);
 	forest = train(rows, 64, 1, 200, 2, 1);
 	for (int tree = 0; tree < forest.trees; tree++)
-		separates = separates && (threshold_at(&forest, tree) == rows[1] || forest.thresholds[tree] == RIG_FOREST_NO_CUT);
+		separates = separates
+			&& (threshold_at(&forest, tree) == rows[1] || forest.thresholds[tree] == RIG_FOREST_NO_CUT);
 	tap_ok(separates, "a cut separates neighbouring floats");
 
 	for (int r = 0; r < 64; r++)
