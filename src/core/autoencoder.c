@@ -230,7 +230,7 @@ compare_window(const RigAutoencoder *model, const Scratch *scratch, int32_t wind
 {
 	int32_t		features = model->features;
 	double		sum = 0;
-	double		count = 0;
+	int32_t		taking_part = 0;
 
 	memset(scratch->sums, 0, (size_t) features * sizeof(float));
 	memset(scratch->counts, 0, (size_t) features * sizeof(float));
@@ -244,17 +244,17 @@ compare_window(const RigAutoencoder *model, const Scratch *scratch, int32_t wind
 	for (int32_t i = 0; i < features; i++)
 	{
 		float		scale = model->error_scale[i];
-		float		scaled = scale > 0 ? scratch->sums[i] / (scale * scale) : 0;
-		float		counted = scale > 0 ? scratch->counts[i] : 0;
+		bool		counts = scale > 0 && scratch->counts[i] > 0;
+		double		mean = counts ? (double) scratch->sums[i] / ((double) scale * scale * scratch->counts[i]) : 0;
 
-		sum += scaled;
-		count += counted;
+		sum += mean * mean * mean * mean;
+		taking_part += counts;
 		if (sensor_errors != NULL)
-			sensor_errors[i] = counted > 0 ? scaled / counted : 0;
+			sensor_errors[i] = (float) mean;
 	}
-	if (count == 0)
+	if (taking_part == 0)
 		return NAN;
-	return logf(fmaxf((float) (sum / count), RIG_AUTOENCODER_LEAST_ERROR));
+	return (float) log(fmax(sqrt(sqrt(sum / taking_part)), RIG_AUTOENCODER_LEAST_ERROR));
 }
 
 size_t

@@ -22,6 +22,9 @@
 #define RIG_AUTOENCODER_MAX_HIDDEN 256
 #define RIG_AUTOENCODER_MAX_STEPS 256
 
+/* Exponent of the mean over features. */
+#define RIG_AUTOENCODER_POWER 4
+
 /* Mean squared scaled errors below this count as this, so that a score is always finite. */
 #define RIG_AUTOENCODER_LEAST_ERROR 1e-12f
 
@@ -42,7 +45,7 @@ typedef struct RigAutoencoder
 	int32_t		steps;			/* rows of a window */
 	int32_t		score_steps;	/* newest rows whose errors make the score, 1..steps */
 	float	   *parameters;		/* begins on a cache line when made by rig_autoencoder_create */
-	float	   *error_scale;	/* root mean square error of each feature in validation; 0 = left out */
+	float	   *error_scale;	/* usual error of each feature, its drift included; 0 = left out */
 } RigAutoencoder;
 
 /* Floats in the parameter block; the arguments must be within the limits above. */
@@ -68,12 +71,16 @@ extern void rig_autoencoder_project(const RigAutoencoder *model, const float *ro
 extern size_t rig_autoencoder_scratch_size(const RigAutoencoder *model);
 
 /*
- * Natural logarithm of the mean of (error / error_scale)^2 over the features that are not
- * left out and the cells of the newest score_steps rows that are not missing; NaN when there
- * is no such cell. rows is steps x features, oldest first. projections points at the
+ * How unlike the training a window is: the natural logarithm of the power mean, with exponent
+ * RIG_AUTOENCODER_POWER, over the features of m, which is the mean of (error / error_scale)^2
+ * over a feature's cells in the newest score_steps rows. Among many features one that misbehaves
+ * would drown in the plain mean, and the largest alone would ignore that many misbehave a
+ * little. Features that are left out and missing cells do not take part; NaN when nothing does.
+ *
+ * rows is steps x features, oldest first. projections points at the
  * projection of every row, or is NULL to have them computed; the score is the same. present
  * is steps x features, 0 = missing (the value was filled in), or NULL. sensor_errors receives
- * the mean of (error / error_scale)^2 of each feature (0 where there is none), unless NULL.
+ * m of each feature (0 where it does not take part), unless NULL.
  */
 extern float rig_autoencoder_score(const RigAutoencoder *model, const float *rows, const float *const *projections,
 								   const uint8_t *present, void *scratch, float *sensor_errors);

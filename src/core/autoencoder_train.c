@@ -6,6 +6,7 @@
 #include "adam.h"
 #include "autoencoder_network.h"
 #include "autoencoder_split.h"
+#include "level_drift.h"
 #include "random.h"
 
 /* Windows that go through the network together: their traces fit into the second-level cache. */
@@ -34,6 +35,7 @@ typedef struct Trainer
 	float	   *window_losses;	/* mean per cell, of the training windows of the current epoch */
 	double	   *sums;			/* features */
 	double	   *counts;			/* features */
+	double	   *drifts;			/* features, what the drift of the level adds to the variance */
 	double		rate;
 	int32_t		batch;
 	double		work_done;		/* windows, of work_total */
@@ -77,7 +79,7 @@ rig_autoencoder_training_size(int32_t features, int64_t rows, const RigAutoencod
 	return rig_autoencoder_split_size(rows, options) +
 		rig_autoencoder_pass_size(features, options->hidden, options->steps, BLOCK) +
 		rig_adam_size(count) + 2 * count * sizeof(float) +
-		(size_t) options->max_windows * sizeof(float) + 2 * (size_t) features * sizeof(double) + 8 * 16;
+		(size_t) options->max_windows * sizeof(float) + (4 + RIG_DRIFT_BLOCKS) * (size_t) features * sizeof(double) + 8 * 16;
 }
 
 static RigStatus
@@ -98,8 +100,9 @@ allocate_trainer(Trainer *trainer, RigArena *scratch)
 	trainer->window_losses = rig_arena_allocate(scratch, (size_t) trainer->split.training_count * sizeof(float));
 	trainer->sums = rig_arena_allocate(scratch, features * sizeof(double));
 	trainer->counts = rig_arena_allocate(scratch, features * sizeof(double));
+	trainer->drifts = rig_arena_allocate(scratch, features * sizeof(double));
 	if (trainer->gradient == NULL || trainer->best == NULL || trainer->window_losses == NULL ||
-		trainer->sums == NULL || trainer->counts == NULL)
+		trainer->sums == NULL || trainer->counts == NULL || trainer->drifts == NULL)
 		return RIG_OUT_OF_MEMORY;
 	return RIG_OK;
 }
@@ -136,21 +139,61 @@ initialise_parameters(Trainer *trainer)
 	}
 }
 
+/* The i-th window that is used, in time order as long as the training windows are. */
+static const float *
+window_rows(const Trainer *trainer, int64_t i)
+{
+	const RigAutoencoderSplit *split = &trainer->split;
+	int64_t		start = i < split->training_count ? split->training[i] : split->validation[i - split->training_count];
+
+	return trainer->rows + start * trainer->model->features;
+}
+
+/*
+ * How much the levels of the features drift, by the last row of each window. The network learns
+ * the drift of the training, so its errors there do not tell; but levels will move on.
+ */
+static RigStatus
+measure_drift(Trainer *trainer, RigArena *scratch)
+{
+	int32_t		features = trainer->model->features;
+	int64_t		count = trainer->split.training_count + trainer->split.validation_count;
+	RigLevelDrift drift = rig_drift_begin(scratch, features, count);
+
+	if (drift.sums == NULL)
+		return RIG_OUT_OF_MEMORY;
+	for (int64_t i = 0; i < count; i++)
+	{
+		const float *row = window_rows(trainer, i) + (int64_t) (trainer->model->steps - 1) * features;
+
+		for (int32_t f = 0; f < features; f++)
+			trainer->pass.losses[f] = rig_autoencoder_usable(row[f]) ? row[f] : 0;
+		rig_drift_add(&drift, trainer->pass.losses);
+	}
+	for (int32_t f = 0; f < features; f++)
+	{
+		double		mean = 0;
+
+		for (int b = 0; b < RIG_DRIFT_BLOCKS; b++)
+			mean += drift.sums[b * features + f] / (double) count;
+		trainer->drifts[f] = rig_drift_variance(&drift, f) - fmax(drift.squares[f] / (double) count - mean * mean, 0);
+	}
+	return RIG_OK;
+}
+
 /* A feature that has one value in all windows teaches nothing. */
 static void
 find_active_features(Trainer *trainer)
 {
 	int32_t		features = trainer->model->features;
 	RigReal    *active = trainer->pass.active;
-	const RigAutoencoderSplit *split = &trainer->split;
-	const float *first = trainer->rows + split->training[0] * features;
+	const float *first = window_rows(trainer, 0);
 
 	for (int32_t i = 0; i < features; i++)
 		active[i] = 0;
-	for (int64_t w = 0; w < split->training_count + split->validation_count; w++)
+	for (int64_t w = 0; w < trainer->split.training_count + trainer->split.validation_count; w++)
 	{
-		int64_t		start = w < split->training_count ? split->training[w] : split->validation[w - split->training_count];
-		const float *values = trainer->rows + start * features;
+		const float *values = window_rows(trainer, w);
 
 		for (int64_t i = 0; i < (int64_t) trainer->model->steps * features; i++)
 		{
@@ -387,9 +430,9 @@ measure_errors(Trainer *trainer, const int64_t *starts, int64_t count, float *er
 }
 
 /*
- * Scales by the judging windows. A feature may have rested there that moves elsewhere, and its
- * scale would make every later move an anomaly: the errors of as many training windows are its
- * least scale.
+ * Scales by the errors of the judging windows and by the drift. A feature may have rested there
+ * that moves elsewhere, and its scale would make every later move an anomaly: the errors of as
+ * many training windows are the least.
  */
 static RigStatus
 scale_errors(Trainer *trainer)
@@ -411,7 +454,8 @@ scale_errors(Trainer *trainer)
 		if (scale < 0)
 			model->error_scale[i] = 0;
 		else
-			model->error_scale[i] = fmaxf(scale, RIG_AUTOENCODER_LEAST_SCALE);
+			model->error_scale[i] = fmaxf((float) sqrt((double) scale * scale + trainer->drifts[i]),
+										  RIG_AUTOENCODER_LEAST_SCALE);
 	}
 	return RIG_OK;
 }
@@ -444,6 +488,8 @@ rig_autoencoder_train(RigAutoencoder *model, RigArena *arena, RigArena *scratch,
 		status = rig_autoencoder_split_make(&trainer.split, scratch, starts, count, options);
 	if (status == RIG_OK)
 		status = allocate_trainer(&trainer, scratch);
+	if (status == RIG_OK)
+		status = measure_drift(&trainer, scratch);
 	if (status != RIG_OK)
 		return status;
 
