@@ -75,6 +75,9 @@ fuzz: ## fuzz the parser for FUZZ_SECONDS (default 60)
 bench: ## benchmarks beside their peers; writes build/bench/results.json
 	@$(MAKE) -C bench run
 
+quality: ## how well anomalies are found, on public, synthetic and simulated data; writes build/quality/results.json
+	@bench/quality/run.sh
+
 docs: ## check the documents: every link resolves
 	@tools/lint/links.sh
 
@@ -92,4 +95,4 @@ help: ## this list
 		/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: all extension worker web ui tools deps install install-server uninstall installcheck demo demo-stop \
-	demo-status check check-fast lint format fuzz bench docs clean distclean help
+	demo-status check check-fast lint format fuzz bench quality docs clean distclean help

@@ -16,6 +16,7 @@
 #   browser     the page in Chromium (test/browser)
 #   restore     a dump of the running stack in an empty cluster (test/restore)
 #   kafka       end to end through Apache Kafka (test/kafka)
+#   quality     floors of what is found, on a part of the data (bench/quality)
 #   speed       floors of the benchmarks, beside their peers (bench)
 # Environment:
 #   CI=true          warnings are errors, missing test data is a failure
@@ -28,7 +29,7 @@ set -euo pipefail
 # shellcheck source=tools/cluster.sh
 . "$ROOT/tools/cluster.sh"
 
-ALL_SUITES=(lint unit fuzz regress isolation pgtap tap tools http ui browser restore kafka speed)
+ALL_SUITES=(lint unit fuzz regress isolation pgtap tap tools http ui browser restore kafka quality speed)
 CHECK=$BUILD/check
 CLUSTER=$CHECK/cluster
 SUITE_SECONDS=${SUITE_SECONDS:-3600}
@@ -117,6 +118,11 @@ suite_restore()
 	export HISTORY_HOURS=0.1
 	private_directory "$CHECK/restore_copy"
 	with_stack restore test/restore/run.sh "$CHECK/restore_copy"
+}
+
+suite_quality()
+{
+	bench/quality/run.sh --brief
 }
 
 suite_speed()

@@ -1,0 +1,1 @@
+"""How well the product finds what is wrong: public data, synthetic data and the simulator, all by SQL."""
