@@ -32,6 +32,29 @@ rig_drift_add(RigLevelDrift *drift, const float *values)
 	drift->added++;
 }
 
+static double
+block_mean(const RigLevelDrift *drift, int block, int32_t column)
+{
+	return drift->sums[(size_t) block * (size_t) drift->columns + (size_t) column] / (double) drift->counts[block];
+}
+
+bool
+rig_drift_is_trend(const RigLevelDrift *drift, int32_t column)
+{
+	double		way = block_mean(drift, RIG_DRIFT_BLOCKS - 1, column) - block_mean(drift, 0, column);
+	double		within = drift->squares[column];
+
+	for (int b = 0; b < RIG_DRIFT_BLOCKS; b++)
+	{
+		double		mean = block_mean(drift, b, column);
+
+		if (b > 0 && (mean - block_mean(drift, b - 1, column)) * way <= 0)
+			return false;
+		within -= (double) drift->counts[b] * mean * mean;
+	}
+	return way * way > RIG_DRIFT_TREND * RIG_DRIFT_TREND * within / (double) drift->added;
+}
+
 double
 rig_drift_variance(const RigLevelDrift *drift, int32_t column)
 {
@@ -46,10 +69,9 @@ rig_drift_variance(const RigLevelDrift *drift, int32_t column)
 	variance = variance > 0 ? variance : 0;
 	for (int b = 1; b < RIG_DRIFT_BLOCKS; b++)
 	{
-		double		before = drift->sums[(size_t) (b - 1) * (size_t) drift->columns + (size_t) column] / (double) drift->counts[b - 1];
-		double		here = drift->sums[(size_t) b * (size_t) drift->columns + (size_t) column] / (double) drift->counts[b];
+		double		step = block_mean(drift, b, column) - block_mean(drift, b - 1, column);
 
-		moved += (here - before) * (here - before) / (RIG_DRIFT_BLOCKS - 1);
+		moved += step * step / (RIG_DRIFT_BLOCKS - 1);
 	}
 	/* The means of blocks of white noise differ by this much. */
 	chance = 2 * variance * RIG_DRIFT_BLOCKS / (double) drift->added;

@@ -6,6 +6,7 @@
 #ifndef RIG_LEVEL_DRIFT_H
 #define RIG_LEVEL_DRIFT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "arena.h"
@@ -15,6 +16,9 @@
 
 /* How many times the drift from block to block is expected until the next training. */
 #define RIG_DRIFT_HORIZON 10.0
+
+/* Way of a trend from the first to the last block, in units of the scatter within blocks. */
+#define RIG_DRIFT_TREND 9.0
 
 typedef struct RigLevelDrift
 {
@@ -31,6 +35,12 @@ extern RigLevelDrift rig_drift_begin(RigArena *arena, int32_t columns, int64_t r
 
 /* Adds one row of columns finite values; in time order, as many as were announced. */
 extern void rig_drift_add(RigLevelDrift *drift, const float *values);
+
+/*
+ * True when a column went one way throughout, by more than it scatters: a depth, a counter, a
+ * level in the morning. Where it will go from there training cannot know.
+ */
+extern bool rig_drift_is_trend(const RigLevelDrift *drift, int32_t column);
 
 /* The variance of a column, drift included. */
 extern double rig_drift_variance(const RigLevelDrift *drift, int32_t column);

@@ -21,7 +21,7 @@
 /* Limits that hold for every model, also for one that is imported. */
 #define RIG_MODEL_MAX_FEATURES 1600
 #define RIG_MODEL_MAX_NAME 63	/* bytes */
-#define RIG_MODEL_RESTS 4		/* resting values per feature */
+#define RIG_MODEL_RESTS 2		/* resting values per feature */
 #define RIG_MODEL_WINDOW 20		/* readings that the windowed detectors look at */
 
 typedef enum RigAlgorithm
@@ -64,11 +64,13 @@ typedef struct RigModel
 	const char *const *names;	/* NUL-terminated, in the order of the rows */
 	int64_t		period;			/* usual step between readings in microseconds; 0 = rows have no time */
 	double		alarm_surprise; /* -log10 of the false alarms per reading that were asked for */
+	float		cusum_limit;	/* of rig_episode_advance() */
 
 	/*
-	 * Values at which each feature rested in training, RIG_MODEL_RESTS per feature, NaN beyond
-	 * the last: a valve at 0, a pump that stands. Elsewhere a value that repeats is stuck. An
-	 * infinite one stands for a feature that rests anywhere, like a set point.
+	 * Values at which each feature rested in training, RIG_MODEL_RESTS per feature, NaN for
+	 * none: its smallest and its largest, such as a valve at 0 or a pump at its limit. Elsewhere a
+	 * value that repeats is stuck. A feature that rested in between, like a set point, may rest
+	 * anywhere, which an infinite one stands for.
 	 */
 	float	   *rests;
 

@@ -7,6 +7,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "persistence.h"
+
 #define MAGIC "RIGMODEL"
 #define HEADER_SIZE 48
 #define CRC_OFFSET 20
@@ -401,6 +403,7 @@ walk_general(Stream *stream, RigModel *model)
 	walk_integer(stream, &period, 8);
 	walk_double(stream, &model->alarm_surprise);
 	walk_integer(stream, &detectors, 4);
+	walk_float(stream, &model->cusum_limit);
 	if (stream->direction != READ || stream->status != RIG_OK)
 		return;
 	/* A day between readings leaves room for sums of periods. */
@@ -408,6 +411,8 @@ walk_general(Stream *stream, RigModel *model)
 		fail(stream, "the period is out of range");
 	if (!(model->alarm_surprise > 0 && model->alarm_surprise <= 15))
 		fail(stream, "the rate of false alarms is out of range");
+	if (!(model->cusum_limit >= RIG_CUSUM_LIMIT))
+		fail(stream, "the limit of sums is out of range");
 	if (detectors == 0 || detectors >> RIG_DETECTORS != 0)
 		fail(stream, "it has no detector, or an unknown one");
 	model->period = (int64_t) period;

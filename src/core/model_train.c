@@ -43,6 +43,7 @@ typedef struct Training
 	const RigDataset *data;
 	const RigTrainingOptions *options;
 	const RigProgress *progress;
+	bool	   *trends;			/* features that went one way throughout; NULL = not known yet */
 	double		done;			/* share of the work before the current step */
 	double		step;			/* share of the current step */
 	RigTrainingMetrics *metrics;
@@ -252,6 +253,12 @@ fit_detectors(Training *training, RigModel *model, RigArena *arena, const RigDat
 
 	scaling.method = RIG_SCALE_WINSORISED;
 	status = rig_scale_fit(&model->scale, arena, training->scratch, data->values, data->rows, data->features, &scaling);
+	for (int32_t f = 0; status == RIG_OK && training->trends != NULL && f < data->features; f++)
+		if (training->trends[f] && model->scale.spread[f] > 0)
+		{
+			model->scale.spread[f] = 0;
+			model->scale.masked++;
+		}
 	if (status == RIG_OK)
 		status = rig_training_rows_make(rows, training->scratch, data, model);
 	if (status == RIG_OK)
@@ -305,6 +312,51 @@ fit_autoencoder(Training *training, const RigTrainingRows *rows)
 		return RIG_OK;
 	}
 	model->has[RIG_DETECTOR_LSTM] = status == RIG_OK;
+	return status;
+}
+
+/*
+ * Finds the features that are masked because they went one way throughout the training, such
+ * as the depth of a bit: any level of theirs would soon be beyond all that was seen. If there is
+ * nothing else, they stay.
+ */
+static RigStatus
+find_trends(Training *training)
+{
+	const RigDataset *data = training->data;
+	RigArena	inner = rig_arena_child(training->scratch);
+	bool	   *trends = rig_arena_allocate(training->scratch, (size_t) data->features * sizeof(bool));
+	RigScaleOptions scaling = rig_scale_defaults();
+	RigModel	model = *training->model;
+	RigTrainingRows rows;
+	RigLevelDrift drift;
+	int32_t		level = 0;
+	RigStatus	status;
+
+	scaling.method = RIG_SCALE_WINSORISED;
+	status = trends == NULL ? RIG_OUT_OF_MEMORY :
+		rig_scale_fit(&model.scale, &inner, &inner, data->values, data->rows, data->features, &scaling);
+	if (status == RIG_OK)
+		status = rig_training_rows_make(&rows, &inner, data, &model);
+	if (status == RIG_OK && rows.count < RIG_TRAINING_MIN_ROWS)
+		status = RIG_INVALID_ARGUMENT;
+	if (status == RIG_OK)
+	{
+		drift = rig_drift_begin(&inner, data->features, rows.count);
+		status = drift.sums == NULL ? RIG_OUT_OF_MEMORY : RIG_OK;
+	}
+	if (status == RIG_OK)
+	{
+		for (int64_t r = 0; r < rows.count; r++)
+			rig_drift_add(&drift, rows.prepared + r * data->features);
+		for (int32_t f = 0; f < data->features; f++)
+		{
+			trends[f] = rig_drift_is_trend(&drift, f);
+			level += !trends[f] && model.scale.spread[f] > 0;
+		}
+		training->trends = level > 0 ? trends : NULL;
+	}
+	rig_arena_release(&inner);
 	return status;
 }
 
@@ -371,6 +423,8 @@ rig_model_train(RigModel *model, RigArena *arena, RigArena *scratch, const RigDa
 	memcpy(model->weights, detector_weights, sizeof(model->weights));
 	model->rests = rig_training_find_rests(arena, data);
 	status = model->rests == NULL ? RIG_OUT_OF_MEMORY : rig_cross_begin(&scores, scratch, data->rows);
+	if (status == RIG_OK)
+		status = find_trends(&training);
 	if (status == RIG_OK)
 		status = score_folds(&training, &scores);
 	if (status == RIG_OK)

@@ -16,27 +16,32 @@ count_recent(uint8_t recent)
 }
 
 static RigEpisodeCause
-find_cause(const RigEpisode *episode, float surprise, double alarm_surprise)
+find_cause(const RigEpisode *episode, float surprise, double alarm_surprise, float cusum_limit)
 {
 	if (surprise >= alarm_surprise + RIG_EPISODE_SINGLE_MARGIN)
 		return RIG_EPISODE_BY_SINGLE;
 	if (count_recent(episode->recent) >= RIG_EPISODE_NEEDED)
 		return RIG_EPISODE_BY_COUNT;
-	if (episode->cusum > RIG_CUSUM_LIMIT)
+	if (episode->cusum > cusum_limit)
 		return RIG_EPISODE_BY_CUSUM;
 	return RIG_EPISODE_BY_NOTHING;
 }
 
-RigEpisodeEvent
-rig_episode_advance(RigEpisode *episode, float risk, float surprise, double alarm_surprise)
+float
+rig_cusum_advance(float cusum, float surprise)
 {
-	float		term = fminf(surprise * LN_10, RIG_CUSUM_MAX_TERM);
+	return fmaxf(cusum + fminf(surprise * LN_10, RIG_CUSUM_MAX_TERM) - RIG_CUSUM_ALLOWANCE, 0);
+}
+
+RigEpisodeEvent
+rig_episode_advance(RigEpisode *episode, float risk, float surprise, double alarm_surprise, float cusum_limit)
+{
 	RigEpisodeCause cause;
 
 	if (isnan(risk))
 		return RIG_EPISODE_NONE;
 	episode->recent = (uint8_t) ((episode->recent << 1 | (risk >= RIG_EPISODE_ALARM_RISK)) & ((1 << RIG_EPISODE_RECENT) - 1));
-	episode->cusum = fmaxf(episode->cusum + term - RIG_CUSUM_ALLOWANCE, 0);
+	episode->cusum = rig_cusum_advance(episode->cusum, surprise);
 	if (episode->open)
 	{
 		episode->calm = risk < RIG_EPISODE_CALM_RISK ? episode->calm + 1 : 0;
@@ -49,7 +54,7 @@ rig_episode_advance(RigEpisode *episode, float risk, float surprise, double alar
 		episode->cusum = 0;
 		return RIG_EPISODE_CLOSED;
 	}
-	cause = find_cause(episode, surprise, alarm_surprise);
+	cause = find_cause(episode, surprise, alarm_surprise, cusum_limit);
 	if (cause == RIG_EPISODE_BY_NOTHING)
 		return RIG_EPISODE_NONE;
 	episode->open = true;

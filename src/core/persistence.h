@@ -15,9 +15,12 @@
 #define RIG_EPISODE_CALM_READINGS 10	/* calm in a row that end an incident */
 
 /* CUSUM of -ln p: what each reading must exceed, what it may add, and where it opens. */
-#define RIG_CUSUM_ALLOWANCE 3.0f
+#define RIG_CUSUM_ALLOWANCE 5.0f
 #define RIG_CUSUM_MAX_TERM 12.0f
 #define RIG_CUSUM_LIMIT 20.0f
+
+/* Readings follow each other closely, and their sums with them: how far beyond the largest of the training. */
+#define RIG_CUSUM_MARGIN 10.0f
 
 /* Orders of magnitude below the accepted p at which a single reading is enough. */
 #define RIG_EPISODE_SINGLE_MARGIN 2.0
@@ -49,9 +52,12 @@ typedef struct RigEpisode
 
 /*
  * Takes one reading. risk 0..1 and surprise (-log10 p) as scored; a reading without risk (NaN)
- * changes nothing. alarm_surprise as for rig_risk.
+ * changes nothing. alarm_surprise as for rig_risk; cusum_limit is RIG_CUSUM_LIMIT or more.
  */
 extern RigEpisodeEvent rig_episode_advance(RigEpisode *episode, float risk, float surprise,
-										   double alarm_surprise);
+										   double alarm_surprise, float cusum_limit);
+
+/* The sum after one more reading of that surprise. */
+extern float rig_cusum_advance(float cusum, float surprise);
 
 #endif

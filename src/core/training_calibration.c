@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "persistence.h"
 #include "scoring.h"
 
 /* Medians are taken on a log scale, where 0 has no place. */
@@ -201,6 +202,31 @@ limit_surprise(RigCalibration *calibration)
 		calibration->surprise[i] = fminf(calibration->surprise[i], calibration->limit);
 }
 
+/* The largest sum that the healthy rows reached, with a margin. */
+static float
+find_cusum_limit(const RigCrossScores *scores, const RigModel *model)
+{
+	float		cusum = 0;
+	float		largest = RIG_CUSUM_LIMIT / RIG_CUSUM_MARGIN;
+
+	for (int64_t r = 0; r < scores->rows; r++)
+	{
+		RigScore	score;
+
+		for (int k = 0; k < RIG_DETECTORS; k++)
+		{
+			score.raw[k] = model->has[k] ? scores->raw[k][r] : NAN;
+			score.surprises[k] = NAN;
+		}
+		rig_score_combine(model, &score);
+		if (isnan(score.surprise))
+			continue;
+		cusum = rig_cusum_advance(cusum, score.surprise);
+		largest = fmaxf(largest, cusum);
+	}
+	return largest * RIG_CUSUM_MARGIN;
+}
+
 RigStatus
 rig_cross_calibrate(RigCrossScores *scores, RigArena *scratch, RigModel *model)
 {
@@ -235,5 +261,6 @@ rig_cross_calibrate(RigCrossScores *scores, RigArena *scratch, RigModel *model)
 		if (status != RIG_OK)
 			model->combined[c] = (RigCalibration) {0};
 	}
+	model->cusum_limit = find_cusum_limit(scores, model);
 	return any ? RIG_OK : RIG_INVALID_ARGUMENT;
 }

@@ -89,21 +89,41 @@ rig_training_rows_make(RigTrainingRows *rows, RigArena *arena, const RigDataset 
 	return RIG_OK;
 }
 
-/* Notes a value at which a feature rests; too many of them mean that it rests anywhere. */
+/* Smallest and largest value of a feature; NaN without any. */
 static void
-note_rest(float *rests, float value)
+find_range(const RigDataset *data, size_t feature, float *low, float *high)
 {
-	for (int i = 0; i < RIG_MODEL_RESTS; i++)
+	*low = *high = NAN;
+	for (int64_t r = 0; r < data->rows; r++)
 	{
-		if (rests[i] == value || isinf(rests[i]))
-			return;
-		if (isnan(rests[i]))
-		{
-			rests[i] = value;
-			return;
-		}
+		*low = fminf(*low, data->values[(size_t) r * (size_t) data->features + feature]);
+		*high = fmaxf(*high, data->values[(size_t) r * (size_t) data->features + feature]);
 	}
-	rests[0] = INFINITY;
+}
+
+static void
+find_feature_rests(const RigDataset *data, size_t feature, float *rests)
+{
+	float		low;
+	float		high;
+	float		held = NAN;
+	int64_t		run = 0;
+
+	find_range(data, feature, &low, &high);
+	rests[0] = rests[1] = NAN;
+	for (int64_t r = 0; r < data->rows; r++)
+	{
+		float		value = data->values[(size_t) r * (size_t) data->features + feature];
+
+		if (isnan(value))
+			continue;
+		run = value == held && data->series[r] == data->series[r > 0 ? r - 1 : 0] ? run + 1 : 1;
+		held = value;
+		if (run == RIG_REST_RUN)
+			rests[value > low] = value == low || value == high ? value : INFINITY;
+		if (isinf(rests[1]))
+			return;
+	}
 }
 
 float *
@@ -112,26 +132,7 @@ rig_training_find_rests(RigArena *arena, const RigDataset *data)
 	size_t		features = (size_t) data->features;
 	float	   *rests = rig_arena_allocate(arena, features * RIG_MODEL_RESTS * sizeof(float));
 
-	if (rests == NULL)
-		return NULL;
-	for (size_t i = 0; i < features * RIG_MODEL_RESTS; i++)
-		rests[i] = NAN;
-	for (size_t f = 0; f < features; f++)
-	{
-		float		held = NAN;
-		int64_t		run = 0;
-
-		for (int64_t r = 0; r < data->rows; r++)
-		{
-			float		value = data->values[(size_t) r * features + f];
-
-			if (isnan(value))
-				continue;
-			run = value == held && data->series[r] == data->series[r > 0 ? r - 1 : 0] ? run + 1 : 1;
-			held = value;
-			if (run == RIG_REST_RUN)
-				note_rest(rests + f * RIG_MODEL_RESTS, value);
-		}
-	}
+	for (size_t f = 0; rests != NULL && f < features; f++)
+		find_feature_rests(data, f, rests + f * RIG_MODEL_RESTS);
 	return rests;
 }

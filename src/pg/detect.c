@@ -142,7 +142,8 @@ follow_incident(Detection *detection, int64 row, const RigScore *score)
 
 	if (isnan(score->risk))
 		return;
-	event = rig_episode_advance(&detection->episode, score->risk, score->surprise, model->alarm_surprise);
+	event = rig_episode_advance(&detection->episode, score->risk, score->surprise, model->alarm_surprise,
+								model->cusum_limit);
 	if (event == RIG_EPISODE_OPENED)
 	{
 		detection->started = row;

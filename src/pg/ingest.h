@@ -94,6 +94,7 @@ typedef struct IngestRow
 	IngestValues content;
 	int32		model_version;	/* that scored it; 0 = none did */
 	RigScore   *score;			/* NULL = none */
+	const RigModel *model;		/* the version decoded; valid for the batch */
 } IngestRow;
 
 /* Readings of one payload by outcome, in the order of ingest().verdicts. */

@@ -12,7 +12,6 @@
 
 #include "ingest_incident.h"
 #include "ingest_score.h"
-#include "model_cache.h"
 
 /* Sensors that an incident names. */
 #define NAMED_SENSORS 5
@@ -137,16 +136,15 @@ note_peak(int64 id, const Peak *peak)
 {
 	static SPIPlanPtr plan = NULL;
 	Oid			types[5] = {INT8OID, TIMESTAMPTZOID, FLOAT4OID, TEXTARRAYOID, JSONBOID};
-	RigCachedModel *cached = peak->row == NULL ? NULL : rig_model_find(peak->row->model_version);
 	Datum		arguments[5];
 
-	if (cached == NULL)
+	if (peak->row == NULL)
 		return;
 	arguments[0] = Int64GetDatum(id);
 	arguments[1] = TimestampTzGetDatum(peak->row->readings[0]->ts);
 	arguments[2] = Float4GetDatum(peak->risk);
-	arguments[3] = sensor_names(cached->model, peak->row->score);
-	arguments[4] = explanation_json(cached->model, peak->row->score);
+	arguments[3] = sensor_names(peak->row->model, peak->row->score);
+	arguments[4] = explanation_json(peak->row->model, peak->row->score);
 	run_statement(&plan, "UPDATE rigalpha.incidents SET peak_ts = $2, peak_risk = $3, top_sensors = $4, explanation = $5"
 				  " WHERE id = $1 AND (peak_risk IS NULL OR peak_risk < $3)", 5, types, arguments, NULL, NULL);
 }
@@ -173,7 +171,7 @@ advance_anomaly(IncidentState *state, const IngestRow *row, Peak *peak)
 {
 	const RigScore *score = row->score;
 	RigEpisodeEvent event = rig_episode_advance(&state->episode, score->risk, score->surprise,
-												rig_ingest_alarm_surprise(row->model_version));
+												row->model->alarm_surprise, row->model->cusum_limit);
 
 	if (event == RIG_EPISODE_OPENED)
 	{
@@ -194,8 +192,6 @@ advance_anomaly(IncidentState *state, const IngestRow *row, Peak *peak)
 static void
 advance_stuck(IncidentState *state, const IngestRow *row)
 {
-	RigCachedModel *cached;
-
 	if ((row->score->stuck >= 0) == (state->stuck_id != 0))
 		return;
 	if (state->stuck_id != 0)
@@ -204,10 +200,8 @@ advance_stuck(IncidentState *state, const IngestRow *row)
 		state->stuck_id = 0;
 		return;
 	}
-	cached = rig_model_find(row->model_version);
-	if (cached != NULL)
-		state->stuck_id = open_incident(row->readings[0]->machine_id, "stuck", row,
-										psprintf("%s repeats its value", cached->model->names[row->score->stuck]));
+	state->stuck_id = open_incident(row->readings[0]->machine_id, "stuck", row,
+									psprintf("%s repeats its value", row->model->names[row->score->stuck]));
 }
 
 void

@@ -90,14 +90,6 @@ rig_ingest_stride(void)
 	return stride;
 }
 
-double
-rig_ingest_alarm_surprise(int32 version)
-{
-	RigCachedModel *cached = rig_model_find(version);
-
-	return cached == NULL ? NAN : cached->model->alarm_surprise;
-}
-
 /* While this backend is behind, the windowed detectors run for fewer and fewer readings. */
 static void
 adapt_stride(const IngestBatch *batch)
@@ -340,6 +332,7 @@ score_run(Run *run, IngestRow **rows, int32 count)
 			times[i] = rows[first + i]->readings[0]->ts;
 			rows[first + i]->score = &scores[first + i];
 			rows[first + i]->model_version = run->cached->id;
+			rows[first + i]->model = model;
 		}
 		rig_score_rows(run->cached->scorer, run->memory->window, values, times, block, stride, scores + first);
 	}

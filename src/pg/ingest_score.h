@@ -32,9 +32,6 @@ extern void rig_ingest_score_completed(IngestBatch *batch, Relation leaf, Relati
  */
 extern void rig_ingest_score_settle(int32 machine_id, int64 before, int64 after, TimestampTz newest);
 
-/* -log10 of the false alarms per reading that the version accepts; NAN when it is not loaded. */
-extern double rig_ingest_alarm_surprise(int32 version);
-
 /* Readings per run of the windowed detectors, as of the last batch. */
 extern int32 rig_ingest_stride(void);
 
