@@ -4,16 +4,12 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "kernel.h"
 #include "matrix.h"
 #include "pca_subspace.h"
 #include "symmetric_eigen.h"
 
 /* Samples that are centered and multiplied at a time. */
 #define CHUNK 64
-
-/* Lanes of a sum, so that it can be vectorised without reordering it per processor. */
-#define LANES 16
 
 /* An eigenvalue below this share of the largest is rounding. */
 #define LEAST_SHARE 1e-12
@@ -270,90 +266,4 @@ rig_pca_fit(RigPca *pca, RigArena *arena, RigArena *scratch, const float *rows, 
 	}
 	rig_arena_release(&inner);
 	return status;
-}
-
-/* Scalar product of a row of loadings with a centered sample. */
-static inline float
-dot(const float *loading, const float *sample, const float *mean, int32_t dimensions)
-{
-	float		sums[LANES] = {0};
-	float		sum = 0;
-	int32_t		d = 0;
-
-	for (; d + LANES <= dimensions; d += LANES)
-		for (int lane = 0; lane < LANES; lane++)
-			sums[lane] += loading[d + lane] * (sample[d + lane] - mean[d + lane]);
-	for (; d < dimensions; d++)
-		sum += loading[d] * (sample[d] - mean[d]);
-	for (int lane = 0; lane < LANES; lane++)
-		sum += sums[lane];
-	return sum;
-}
-
-/* Scores on the components; returns T2. */
-RIG_KERNEL static float
-project_sample(const RigPca *pca, const float *sample, float *scores)
-{
-	float		t2 = 0;
-
-	for (int32_t k = 0; k < pca->components; k++)
-	{
-		scores[k] = dot(pca->loadings + (size_t) k * (size_t) pca->dimensions, sample, pca->mean, pca->dimensions);
-		t2 += scores[k] * scores[k] / pca->variances[k];
-	}
-	return t2;
-}
-
-/* What the components leave of a part of the sample. */
-RIG_KERNEL static void
-find_residual(const RigPca *pca, const float *sample, const float *scores, int32_t first, int32_t count, float *residual)
-{
-	for (int32_t d = 0; d < count; d++)
-		residual[d] = sample[first + d] - pca->mean[first + d];
-	for (int32_t k = 0; k < pca->components; k++)
-	{
-		const float *loading = pca->loadings + (size_t) k * (size_t) pca->dimensions + first;
-		float		score = scores[k];
-
-		for (int32_t d = 0; d < count; d++)
-			residual[d] -= score * loading[d];
-	}
-}
-
-void
-rig_pca_score(const RigPca *pca, const float *sample, float *t2, float *q, float *q_l1, float *residual)
-{
-	float		scores[RIG_PCA_MAX_COMPONENTS];
-	float		block[256];
-	float		distance = project_sample(pca, sample, scores);
-	double		squares = 0;
-	double		magnitudes = 0;
-
-	if (t2 != NULL)
-		*t2 = distance;
-	if (q == NULL && q_l1 == NULL && residual == NULL)
-		return;
-	for (int32_t first = 0; first < pca->dimensions; first += 256)
-	{
-		int32_t		count = pca->dimensions - first < 256 ? pca->dimensions - first : 256;
-		float	   *part = residual == NULL ? block : residual + first;
-
-		find_residual(pca, sample, scores, first, count, part);
-		for (int32_t d = 0; (q != NULL || q_l1 != NULL) && d < count; d++)
-		{
-			squares += (double) (part[d] * part[d]);
-			magnitudes += fabs((double) part[d]);
-		}
-	}
-	if (q != NULL)
-		*q = (float) squares;
-	if (q_l1 != NULL)
-		*q_l1 = (float) (magnitudes / pca->dimensions);
-}
-
-void
-rig_pca_score_rows(const RigPca *pca, const float *samples, int64_t stride, int64_t count, float *t2, float *q)
-{
-	for (int64_t i = 0; i < count; i++)
-		rig_pca_score(pca, samples + i * stride, t2 == NULL ? NULL : t2 + i, q == NULL ? NULL : q + i, NULL, NULL);
 }

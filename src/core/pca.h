@@ -93,17 +93,16 @@ extern RigStatus rig_pca_fit(RigPca *pca, RigArena *arena, RigArena *scratch, co
 /*
  * Distances of one sample: t2 = sum of t_j^2 / variance_j; q = squared length of the residual;
  * q_l1 = mean absolute residual per dimension. residual, if not NULL, takes the residual
- * (dimensions values). Each of the four may be NULL; without q_l1 and residual it costs half.
+ * (dimensions values). Each of the four may be NULL. The result is the same on every processor.
  */
 extern void rig_pca_score(const RigPca *pca, const float *sample, float *t2, float *q, float *q_l1,
 						  float *residual);
 
 /*
- * t2 and q (count values each, either may be NULL) of the samples at samples + i * stride;
- * made for rows, of up to a few hundred dimensions. The result for a sample may differ from
- * rig_pca_score in the last digits, but not by its neighbours or its place.
+ * The same, to the bit, for the samples at samples + i * stride: t2 and q take count values
+ * each, residuals count x dimensions; each may be NULL.
  */
 extern void rig_pca_score_rows(const RigPca *pca, const float *samples, int64_t stride, int64_t count, float *t2,
-							   float *q);
+							   float *q, float *residuals);
 
 #endif
