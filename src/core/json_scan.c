@@ -54,6 +54,21 @@ check_utf8(const char **at, const char *end)
 	return UTF8_VALID;
 }
 
+bool
+rig_is_utf8(const char *bytes, size_t length)
+{
+	const char *end = bytes + length;
+
+	while (bytes < end)
+	{
+		if ((unsigned char) *bytes < 0x80)
+			bytes++;
+		else if (check_utf8(&bytes, end) != UTF8_VALID)
+			return false;
+	}
+	return true;
+}
+
 const char *
 rig_json_refuse(RigJson *json, const char *at, RigReason reason)
 {

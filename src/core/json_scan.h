@@ -44,6 +44,9 @@ rig_json_is(const RigJson *json, const char *at, char expected)
 	return at < json->end && *at == expected;
 }
 
+/* True for valid UTF-8 (RFC 3629). */
+extern bool rig_is_utf8(const char *bytes, size_t length);
+
 /* Refuses the input for a byte that cannot stand here, or for ending here. */
 extern const char *rig_json_fail(RigJson *json, const char *at);
 

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "json_scan.h"
 #include "persistence.h"
 
 #define MAGIC "RIGMODEL"
@@ -118,9 +119,50 @@ walk_double(Stream *stream, double *value)
 	memcpy(value, &bits, sizeof(bits));
 }
 
+/* An integer or a float of 2 or 4 bytes in memory, as its bits. */
+static uint64_t
+load_element(const uint8_t *element, int bytes)
+{
+	uint32_t	word;
+	uint16_t	half;
+
+	if (bytes == 2)
+	{
+		memcpy(&half, element, 2);
+		return half;
+	}
+	memcpy(&word, element, 4);
+	return word;
+}
+
+static void
+store_element(uint8_t *element, uint64_t value, int bytes)
+{
+	uint32_t	word = (uint32_t) value;
+	uint16_t	half = (uint16_t) value;
+
+	memcpy(element, bytes == 4 ? (void *) &word : (void *) &half, (size_t) bytes);
+}
+
+/* Makes room for what will be read, when as much is there; false otherwise. */
+static bool
+allocate_array(Stream *stream, void **array, size_t count, size_t bytes)
+{
+	if (count > (stream->end - stream->place) / bytes)
+	{
+		fail(stream, "it ends too early");
+		return false;
+	}
+	if (*array == NULL)
+		*array = rig_arena_allocate(stream->arena, count * bytes);
+	if (*array == NULL)
+		stream->status = RIG_OUT_OF_MEMORY;
+	return *array != NULL;
+}
+
 /*
- * count elements of so many bytes each, which are integers or floats of this machine's kind.
- * What is read is allocated here unless there is an array already.
+ * count elements of 2 or 4 bytes each, which are integers or floats. What is read is allocated
+ * here unless there is an array already.
  */
 static void
 walk_array(Stream *stream, void **array, size_t count, int bytes)
@@ -129,43 +171,16 @@ walk_array(Stream *stream, void **array, size_t count, int bytes)
 
 	if (stream->status != RIG_OK)
 		return;
-	if (stream->direction == READ)
-	{
-		if (count > (stream->end - stream->place) / (size_t) bytes)
-		{
-			fail(stream, "it ends too early");
-			return;
-		}
-		if (*array == NULL)
-			*array = rig_arena_allocate(stream->arena, count * (size_t) bytes);
-		if (*array == NULL)
-		{
-			stream->status = RIG_OUT_OF_MEMORY;
-			return;
-		}
-	}
+	if (stream->direction == READ && !allocate_array(stream, array, count, (size_t) bytes))
+		return;
 	elements = *array;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++, elements += bytes)
 	{
-		uint64_t	value = 0;
-		uint32_t	word = 0;
-		uint16_t	half = 0;
+		uint64_t	value = stream->direction == WRITE ? load_element(elements, bytes) : 0;
 
-		if (stream->direction == WRITE && bytes == 4)
-		{
-			memcpy(&word, elements + 4 * i, 4);
-			value = word;
-		}
-		else if (stream->direction == WRITE)
-		{
-			memcpy(&half, elements + 2 * i, 2);
-			value = half;
-		}
 		walk_integer(stream, &value, bytes);
-		word = (uint32_t) value;
-		half = (uint16_t) value;
 		if (stream->direction == READ)
-			memcpy(elements + (size_t) bytes * i, bytes == 4 ? (void *) &word : (void *) &half, (size_t) bytes);
+			store_element(elements, value, bytes);
 	}
 }
 
@@ -229,9 +244,19 @@ walk_names(Stream *stream, RigModel *model)
 		}
 		memcpy(names[f], stream->in + stream->place - length, length);
 		names[f][length] = '\0';
-		if (strlen(names[f]) != length)
-			fail(stream, "a name holds a zero byte");
+		if (strlen(names[f]) != length || !rig_is_utf8(names[f], length))
+			fail(stream, "a name is not text in UTF-8");
 	}
+}
+
+static int32_t
+count_zeros(const float *numbers, size_t count)
+{
+	int32_t		zeros = 0;
+
+	for (size_t i = 0; i < count; i++)
+		zeros += numbers[i] == 0;
+	return zeros;
 }
 
 static void
@@ -243,6 +268,9 @@ walk_scale(Stream *stream, RigModel *model)
 	walk_count(stream, &model->scale.masked, 0, model->features);
 	walk_floats(stream, &model->scale.center, features, true);
 	walk_not_negative(stream, &model->scale.spread, features);
+	if (stream->status == RIG_OK && stream->direction == READ
+		&& model->scale.masked != count_zeros(model->scale.spread, features))
+		fail(stream, "the number of masked features is wrong");
 	walk_not_negative(stream, &model->z_weight, features);
 	walk_floats(stream, &model->rests, features * RIG_MODEL_RESTS, false);
 }
@@ -255,6 +283,8 @@ walk_pca(Stream *stream, RigPca *pca, int32_t dimensions)
 	if (pca->components > dimensions)
 		fail(stream, "a PCA has more components than dimensions");
 	walk_double(stream, &pca->total_variance);
+	if (stream->direction == READ && !(pca->total_variance >= 0 && isfinite(pca->total_variance)))
+		fail(stream, "a variance is negative or not finite");
 	walk_floats(stream, &pca->mean, (size_t) dimensions, true);
 	walk_floats(stream, &pca->loadings, (size_t) pca->components * (size_t) dimensions, true);
 	walk_floats(stream, &pca->variances, (size_t) pca->components, true);
@@ -312,6 +342,7 @@ static void
 walk_autoencoder(Stream *stream, RigModel *model)
 {
 	RigAutoencoder *autoencoder = &model->autoencoder;
+	size_t		parameters;
 
 	autoencoder->features = model->features;
 	walk_count(stream, &autoencoder->hidden, 1, RIG_AUTOENCODER_MAX_HIDDEN);
@@ -319,13 +350,13 @@ walk_autoencoder(Stream *stream, RigModel *model)
 	walk_count(stream, &autoencoder->score_steps, 1, RIG_MODEL_WINDOW);
 	if (stream->status != RIG_OK)
 		return;
-	if (stream->direction == READ &&
-		rig_autoencoder_parameter_count(model->features, autoencoder->hidden) > (stream->end - stream->place) / 4)
+	parameters = rig_autoencoder_parameter_count(model->features, autoencoder->hidden);
+	if (stream->direction == READ && parameters > (stream->end - stream->place) / 4)
 		fail(stream, "it ends too early");
 	if (stream->direction == READ && stream->status == RIG_OK)
 		stream->status = rig_autoencoder_create(autoencoder, stream->arena, model->features, autoencoder->hidden,
 												autoencoder->steps, autoencoder->score_steps);
-	walk_floats(stream, &autoencoder->parameters, rig_autoencoder_parameter_count(model->features, autoencoder->hidden), true);
+	walk_floats(stream, &autoencoder->parameters, parameters, true);
 	walk_not_negative(stream, &autoencoder->error_scale, (size_t) model->features);
 	if (stream->direction == READ && stream->status == RIG_OK && !rig_autoencoder_check(autoencoder))
 		fail(stream, "the autoencoder is damaged");
@@ -530,7 +561,7 @@ walk_sections(Stream *stream, RigModel *model)
 			walk_section(stream, model, i);
 }
 
-/* CRC-32C bit by bit over the bytes, those of the crc itself as zeros. */
+/* CRC-32C over the bytes, those of the crc itself as zeros. */
 static uint32_t
 checksum(const uint8_t *bytes, size_t size)
 {
@@ -563,34 +594,40 @@ rig_model_hash_names(const char *const *names, int32_t count)
 	return hash;
 }
 
+/* The checksum stays 0 for the time being. */
+static void
+write_header(Stream *stream, const RigModel *model, size_t size)
+{
+	const uint64_t fields[][2] = {
+		{RIG_MODEL_FORMAT, 2}, {(uint64_t) model->algorithm, 2}, {HEADER_SIZE, 4}, {(uint64_t) model->features, 4},
+		{0, 4}, {size, 8}, {rig_model_hash_names(model->names, model->features), 8}, {model->seed, 8}
+	};
+
+	memcpy(stream->out, MAGIC, 8);
+	stream->place = 8;
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+	{
+		stream->place += fields[i][1];
+		put_integer(stream, fields[i][0], (int) fields[i][1]);
+	}
+}
+
 RigStatus
 rig_model_encode(const RigModel *model, RigArena *arena, uint8_t **bytes, size_t *size)
 {
 	RigModel	copy = *model;
 	Stream		measuring = {.direction = MEASURE};
 	Stream		writing = {.direction = WRITE};
-	const uint64_t fields[][2] = {
-		{RIG_MODEL_FORMAT, 2}, {(uint64_t) model->algorithm, 2}, {HEADER_SIZE, 4}, {(uint64_t) model->features, 4}, {0, 4}
-	};
 
 	walk_sections(&measuring, &copy);
+	if (measuring.status != RIG_OK)
+		return measuring.status;
 	*size = measuring.place;
 	*bytes = writing.out = rig_arena_allocate(arena, *size);
 	if (*bytes == NULL)
 		return RIG_OUT_OF_MEMORY;
 	memset(*bytes, 0, *size);
-	memcpy(*bytes, MAGIC, 8);
-	writing.place = 8;
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-	{
-		writing.place += fields[i][1];
-		put_integer(&writing, fields[i][0], (int) fields[i][1]);
-	}
-	for (int i = 0; i < 3; i++)
-	{
-		writing.place += 8;
-		put_integer(&writing, i == 0 ? *size : i == 1 ? rig_model_hash_names(model->names, model->features) : model->seed, 8);
-	}
+	write_header(&writing, model, *size);
 	walk_sections(&writing, &copy);
 	writing.place = CRC_OFFSET + 4;
 	put_integer(&writing, checksum(*bytes, *size), 4);
