@@ -46,9 +46,10 @@ class RoutesTest(unittest.TestCase):
         self.assertEqual(machine["state"], "running")
         self.assertEqual(machine["readings"], 20)
         self.assertEqual(machine["sensors"], 2)
+        self.assertIsNone(machine["risk"], "no model scores it")
 
     def test_unknown_machine(self):
-        for suffix in ("", "/sensors", "/state", "/readings"):
+        for suffix in ("", "/sensors", "/state", "/readings", "/incidents"):
             problem = self.get("/api/v1/machines/no-such-machine" + suffix, 404)
             self.assertEqual(problem["status"], 404)
 
@@ -60,7 +61,8 @@ class RoutesTest(unittest.TestCase):
 
     def test_machine_state(self):
         state = self.get(self.path + "/state")
-        self.assertEqual(set(state), {"machine", "state", "ts", "received_at", "latency_ms", "readings", "values"})
+        self.assertEqual(set(state), {"machine", "state", "ts", "received_at", "latency_ms", "readings", "values",
+                                      "risk", "incidents"})
         self.assertEqual(state["values"], {"rpm": 119, "spp": 2919})
         self.assertRegex(state["ts"], r"^\d{4}-\d\d-\d\dT.*\+00:00$")
 

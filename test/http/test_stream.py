@@ -25,7 +25,8 @@ class StreamTest(unittest.TestCase):
         self.post(rpm=42.5)
         event = stream.wait_reading(self.machine)
         self.assertLess(time.monotonic() - started, 1)
-        self.assertEqual(set(event), {"machine", "state", "ts", "received_at", "latency_ms", "readings", "values"})
+        self.assertEqual(set(event), {"machine", "state", "ts", "received_at", "latency_ms", "readings", "values",
+                                      "risk", "incidents"})
         self.assertEqual(event["values"], {"rpm": 42.5})
         self.assertEqual(event["state"], "running")
         stream.close()

@@ -11,6 +11,10 @@
 extern bool rig_handle_alive(RigRequest *request);
 extern bool rig_handle_ready(RigRequest *request, RigDatabase *database, RigFailure *failure);
 
+/* handlers_incidents.c */
+extern bool rig_handle_incidents(RigRequest *request, RigDatabase *database, RigFailure *failure);
+extern bool rig_handle_machine_incidents(RigRequest *request, RigDatabase *database, RigFailure *failure);
+
 /* handlers_ingest.c */
 extern void rig_check_ingest(RigRequest *request);
 extern bool rig_handle_ingest(RigRequest *request);
@@ -20,6 +24,10 @@ extern bool rig_handle_machines(RigRequest *request, RigDatabase *database, RigF
 extern bool rig_handle_machine(RigRequest *request, RigDatabase *database, RigFailure *failure);
 extern bool rig_handle_machine_sensors(RigRequest *request, RigDatabase *database, RigFailure *failure);
 extern bool rig_handle_machine_state(RigRequest *request, RigDatabase *database, RigFailure *failure);
+
+/* handlers_models.c */
+extern bool rig_handle_models(RigRequest *request, RigDatabase *database, RigFailure *failure);
+extern bool rig_handle_training(RigRequest *request, RigDatabase *database, RigFailure *failure);
 
 /* handlers_readings.c */
 extern bool rig_handle_readings(RigRequest *request, RigDatabase *database, RigFailure *failure);

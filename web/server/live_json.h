@@ -5,6 +5,7 @@
 #define RIG_LIVE_JSON \
 	"json_build_object('machine', v.machine, 'state', v.state, 'ts', v.ts," \
 	" 'received_at', v.received_at, 'latency_ms', v.latency_ms," \
-	" 'readings', v.readings, 'values', v.\"values\")"
+	" 'readings', v.readings, 'values', v.\"values\"," \
+	" 'risk', v.risk, 'incidents', v.incidents)"
 
 #endif
