@@ -7,7 +7,7 @@ usage: test/ref/lstm_reference.py >test/ref/lstm_reference.h     (python3-torch;
 import torch
 
 FEATURES, HIDDEN, STEPS, WINDOWS = 5, 8, 6, 7
-ADAM_STEPS, RATE, CLIP = 100, 1e-2, 0.1
+ADAM_STEPS, RATE, CLIP = 100, 3e-3, 0.1
 
 
 class Autoencoder(torch.nn.Module):
