@@ -18,8 +18,8 @@ typedef struct RigAdam
 	size_t		count;			/* parameters */
 	float	   *mean;			/* of the gradient */
 	float	   *square;			/* mean of its square */
-	double		mean_left;		/* 0.9 to the number of steps: share of the means that is still the zero they began with */
-	double		square_left;	/* 0.999 to the number of steps */
+	double		mean_left;		/* share of the means that is still the zero they began with */
+	double		square_left;	/* the same of the squares */
 } RigAdam;
 
 /* Bytes that create takes. */

@@ -366,11 +366,12 @@ rig_autoencoder_score_batch(const RigAutoencoder *model, const float *rows, int6
 		write_windows(model, &layout, projections, windows, model->score_steps, &places);
 		for (int32_t window = 0; window < windows; window++)
 		{
-			int64_t		start = starts[done + window] * stride;
+			int64_t		i = done + window;
+			int64_t		start = starts[i] * stride;
 
-			scores[done + window] = compare_window(model, &places, window, windows, rows + start,
-												   present != NULL ? present + start : NULL,
-												   sensor_errors != NULL ? sensor_errors + (done + window) * model->features : NULL);
+			scores[i] = compare_window(model, &places, window, windows, rows + start,
+									   present != NULL ? present + start : NULL,
+									   sensor_errors != NULL ? sensor_errors + i * model->features : NULL);
 		}
 	}
 }

@@ -79,7 +79,8 @@ extern RigStatus rig_autoencoder_pass_create(RigAutoencoderPass *pass, RigArena 
 											 int32_t hidden, int32_t steps, int32_t capacity);
 
 /* Puts a window (steps x features, oldest row first) at a place below pass->windows. */
-extern void rig_autoencoder_pass_load(RigAutoencoderPass *pass, int32_t place, const float *rows, const uint8_t *present);
+extern void rig_autoencoder_pass_load(RigAutoencoderPass *pass, int32_t place, const float *rows,
+									  const uint8_t *present);
 
 /* From the inputs to the errors. */
 extern void rig_autoencoder_pass_forward(RigAutoencoderPass *pass, const RigReal *parameters);
@@ -91,7 +92,8 @@ extern void rig_autoencoder_pass_forward(RigAutoencoderPass *pass, const RigReal
 extern void rig_autoencoder_pass_loss(RigAutoencoderPass *pass, double *losses, double *cells);
 
 /* Adds the squared errors of the newest score_steps rows and their number, per feature. */
-extern void rig_autoencoder_pass_square(const RigAutoencoderPass *pass, int32_t score_steps, double *sums, double *counts);
+extern void rig_autoencoder_pass_square(const RigAutoencoderPass *pass, int32_t score_steps, double *sums,
+										double *counts);
 
 /* Needed by backward after every change of the parameters. */
 extern void rig_autoencoder_pass_transpose(RigAutoencoderPass *pass, const RigReal *parameters);

@@ -79,7 +79,8 @@ rig_autoencoder_training_size(int32_t features, int64_t rows, const RigAutoencod
 	return rig_autoencoder_split_size(rows, options) +
 		rig_autoencoder_pass_size(features, options->hidden, options->steps, BLOCK) +
 		rig_adam_size(count) + 2 * count * sizeof(float) +
-		(size_t) options->max_windows * sizeof(float) + (4 + RIG_DRIFT_BLOCKS) * (size_t) features * sizeof(double) + 8 * 16;
+		(size_t) options->max_windows * sizeof(float) +
+		(4 + RIG_DRIFT_BLOCKS) * (size_t) features * sizeof(double) + 8 * 16;
 }
 
 static RigStatus
@@ -276,7 +277,7 @@ static bool
 report_work(Trainer *trainer, int32_t windows)
 {
 	trainer->work_done += windows;
-	return rig_proceed(trainer->progress, trainer->work_done < trainer->work_total ? trainer->work_done / trainer->work_total : 1);
+	return rig_proceed(trainer->progress, fmin(trainer->work_done / trainer->work_total, 1));
 }
 
 /* Every training window once, in a new order. */
@@ -439,12 +440,13 @@ scale_errors(Trainer *trainer)
 {
 	RigAutoencoder *model = trainer->model;
 	const RigAutoencoderSplit *split = &trainer->split;
-	int64_t		count = split->training_count < split->validation_count ? split->training_count : split->validation_count;
+	int64_t		judging = split->validation_count;
+	int64_t		count = split->training_count < judging ? split->training_count : judging;
 	float		training_errors[RIG_AUTOENCODER_MAX_FEATURES];
 	RigStatus	status = measure_errors(trainer, split->training, count, training_errors);
 
 	if (status == RIG_OK)
-		status = measure_errors(trainer, split->validation, split->validation_count, model->error_scale);
+		status = measure_errors(trainer, split->validation, judging, model->error_scale);
 	if (status != RIG_OK)
 		return status;
 	for (int32_t i = 0; i < model->features; i++)

@@ -142,11 +142,18 @@ multiply(RigReal *restrict c, const RigReal *a, int64_t a_row, int64_t a_column,
 	}
 }
 
-RIG_KERNEL void
+RIG_KERNEL static void
+multiply_kernel(RigReal *restrict c, const RigReal *a, int64_t a_row, int64_t a_column, const RigReal *restrict b,
+				int32_t rows, int32_t depth, int32_t columns)
+{
+	multiply(c, a, a_row, a_column, b, rows, depth, columns);
+}
+
+void
 rig_lstm_multiply(RigReal *restrict c, const RigReal *a, int64_t a_row, int64_t a_column, const RigReal *restrict b,
 				  int32_t rows, int32_t depth, int32_t columns)
 {
-	multiply(c, a, a_row, a_column, b, rows, depth, columns);
+	multiply_kernel(c, a, a_row, a_column, b, rows, depth, columns);
 }
 
 void
@@ -156,14 +163,20 @@ rig_lstm_repeat(RigReal *restrict c, const RigReal *restrict row, int64_t rows, 
 		memcpy(c + i * columns, row, (size_t) columns * sizeof(RigReal));
 }
 
-RIG_KERNEL void
-rig_lstm_add_rows(RigReal *restrict sum, const RigReal *restrict a, int64_t rows, int32_t columns)
+RIG_KERNEL static void
+add_rows(RigReal *restrict sum, const RigReal *restrict a, int64_t rows, int32_t columns)
 {
 	for (int64_t i = 0; i < rows; i++)
 	{
 		for (int32_t j = 0; j < columns; j++)
 			sum[j] += a[i * columns + j];
 	}
+}
+
+void
+rig_lstm_add_rows(RigReal *restrict sum, const RigReal *restrict a, int64_t rows, int32_t columns)
+{
+	add_rows(sum, a, rows, columns);
 }
 
 void
@@ -176,9 +189,9 @@ rig_lstm_transpose(RigReal *restrict b, const RigReal *restrict a, int32_t rows,
 	}
 }
 
-RIG_KERNEL void
-rig_lstm_step(const RigReal *restrict recurrent, int32_t hidden, int32_t rows, RigReal *restrict gates,
-			  RigReal *restrict cells, const RigReal *previous, RigReal *outputs)
+RIG_KERNEL static void
+step(const RigReal *restrict recurrent, int32_t hidden, int32_t rows, RigReal *restrict gates, RigReal *restrict cells,
+	 const RigReal *previous, RigReal *outputs)
 {
 	multiply(gates, previous, hidden, 1, recurrent, rows, hidden, 4 * hidden);
 	for (int32_t row = 0; row < rows; row++)
@@ -195,6 +208,13 @@ rig_lstm_step(const RigReal *restrict recurrent, int32_t hidden, int32_t rows, R
 			h[j] = sigmoid(z[3 * hidden + j]) * squash(cell);
 		}
 	}
+}
+
+void
+rig_lstm_step(const RigReal *restrict recurrent, int32_t hidden, int32_t rows, RigReal *restrict gates,
+			  RigReal *restrict cells, const RigReal *previous, RigReal *outputs)
+{
+	step(recurrent, hidden, rows, gates, cells, previous, outputs);
 }
 
 /* Activates one row of gates in place. */

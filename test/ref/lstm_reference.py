@@ -4,6 +4,8 @@ and the losses of 100 steps of Adam, in double precision, for test/unit/test_aut
 
 usage: test/ref/lstm_reference.py >test/ref/lstm_reference.h     (python3-torch; seed fixed below)
 """
+import textwrap
+
 import torch
 
 FEATURES, HIDDEN, STEPS, WINDOWS = 5, 8, 6, 7
@@ -44,9 +46,8 @@ def block(tensors):
 
 def write(name, values, kind="float"):
     texts = [f"{value:.9g}" for value in values.reshape(-1).tolist()]
-    lines = [", ".join(texts[i:i + 8]) for i in range(0, len(texts), 8)]
     print(f"static const {kind} reference_{name}[{len(texts)}] = {{")
-    print(",\n".join(f"\t{line}" for line in lines))
+    print(textwrap.fill(", ".join(texts), 110, initial_indent="\t", subsequent_indent="\t"))
     print("};\n")
 
 

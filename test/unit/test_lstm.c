@@ -196,7 +196,11 @@ test_multiply(RigRandom *random)
 		{
 			c[i] = expected[i] = rig_random_normal(random);
 			for (int32_t k = 0; k < depth; k++)
-				expected[i] += a[transposed ? k * rows + i / columns : i / columns * depth + k] * b[k * columns + i % columns];
+			{
+				int32_t		row = i / columns;
+
+				expected[i] += a[transposed ? k * rows + row : row * depth + k] * b[k * columns + i % columns];
+			}
 		}
 		rig_lstm_multiply(c, a, transposed ? 1 : depth, transposed ? rows : 1, b, rows, depth, columns);
 		for (int32_t i = 0; i < rows * columns; i++)
