@@ -5,7 +5,7 @@
 # usage: check.sh [SUITE…]
 #   lint        house rules (tools/lint)
 #   unit        C core, plain and with sanitizers (test/unit)
-#   fuzz        replay of the fuzz corpus (test/fuzz)
+#   fuzz        replay of the fuzz corpora (test/fuzz)
 #   regress     SQL in a private cluster (test/sql)
 #   isolation   concurrent sessions (test/isolation)
 #   pgtap       catalog and rights (test/pgtap)
@@ -62,8 +62,13 @@ suite_unit()
 
 suite_fuzz()
 {
+	local target status=0
 	make -C test/fuzz all
-	prove_files --exec '' build/fuzz/replay_reading_parser :: test/fuzz/corpus/reading_parser/*
+	for target in test/fuzz/corpus/*; do
+		target=$(basename "$target")
+		prove_files --exec '' "build/fuzz/replay_$target" :: "test/fuzz/corpus/$target"/* || status=1
+	done
+	return $status
 }
 
 suite_regress()
