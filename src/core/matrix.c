@@ -42,9 +42,9 @@ void
 rig_matrix_add_product(double *c, ptrdiff_t c_stride, const double *a, ptrdiff_t a_row, ptrdiff_t a_column,
 					   const double *b, ptrdiff_t b_stride, int32_t rows, int32_t inner, int32_t columns)
 {
-	for (int32_t column = 0; column < columns; column += RIG_MATRIX_TILE)
+	for (int32_t row = 0; row < rows; row += RIG_MATRIX_TILE)
 	{
-		for (int32_t row = 0; row < rows; row += RIG_MATRIX_TILE)
+		for (int32_t column = 0; column < columns; column += RIG_MATRIX_TILE)
 			add_tile(c + row * c_stride + column, c_stride, a + row * a_row, a_row, a_column, b + column,
 					 b_stride, inner);
 	}

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "matrix.h"
-#include "pca_subspace.h"
+#include "pca_krylov.h"
 #include "symmetric_eigen.h"
 
 /* Samples that are centered and multiplied at a time. */
@@ -20,108 +20,94 @@ rig_pca_defaults(void)
 	return (RigPcaOptions) {.rule = RIG_PCA_SHARE, .variance_share = 0.85, .max_components = 64};
 }
 
-static const float *
-sample_at(const float *rows, int64_t stride, const int64_t *starts, int64_t i)
-{
-	return rows + (starts == NULL ? i : starts[i]) * stride;
-}
-
 /* Mean of the samples; false when a value is not finite. */
 static bool
-find_mean(double *mean, const float *rows, int64_t stride, const int64_t *starts, int64_t count, int32_t dimensions)
+find_mean(double *mean, const RigPcaSamples *samples)
 {
-	memset(mean, 0, (size_t) dimensions * sizeof(double));
-	for (int64_t i = 0; i < count; i++)
+	memset(mean, 0, (size_t) samples->dimensions * sizeof(double));
+	for (int64_t i = 0; i < samples->count; i++)
 	{
-		const float *sample = sample_at(rows, stride, starts, i);
+		const float *sample = rig_pca_sample(samples, i);
 
-		for (int32_t d = 0; d < dimensions; d++)
+		for (int32_t d = 0; d < samples->dimensions; d++)
 			mean[d] += (double) sample[d];
 	}
-	for (int32_t d = 0; d < dimensions; d++)
+	for (int32_t d = 0; d < samples->dimensions; d++)
 	{
-		mean[d] /= (double) count;
+		mean[d] /= (double) samples->count;
 		if (!isfinite(mean[d]))
 			return false;
 	}
 	return true;
 }
 
-/* Adds the products of a chunk of centered samples to the upper part of the covariance. */
+/* Total variance, and how many dimensions vary; the sums of squares need room for each. */
 static void
-add_products(double *covariance, const double *chunk, int32_t padded, int32_t samples)
+find_variance(RigPcaBasis *basis, const RigPcaSamples *samples, double *squares)
 {
-	for (int32_t first = 0; first < padded; first += CHUNK)
+	memset(squares, 0, (size_t) samples->dimensions * sizeof(double));
+	for (int64_t i = 0; i < samples->count; i++)
 	{
-		int32_t		rows = padded - first < CHUNK ? padded - first : CHUNK;
+		const float *sample = rig_pca_sample(samples, i);
 
-		rig_matrix_add_product(covariance + (size_t) first * (size_t) padded + first, padded, chunk + first, 1, padded,
-							   chunk + first, padded, rows, samples, padded - first);
+		for (int32_t d = 0; d < samples->dimensions; d++)
+			squares[d] += ((double) sample[d] - basis->mean[d]) * ((double) sample[d] - basis->mean[d]);
+	}
+	for (int32_t d = 0; d < samples->dimensions; d++)
+	{
+		basis->total_variance += squares[d] / (double) (samples->count - 1);
+		basis->active += squares[d] > 0;
 	}
 }
 
-/* Covariance of the samples, padded x padded, in arena; NULL when out of memory or interrupted (*status). */
-static double *
-make_covariance(const double *mean, RigArena *arena, const float *rows, int64_t stride, const int64_t *starts,
-				int64_t count, int32_t dimensions, const RigProgress *progress, RigStatus *status)
-{
-	int32_t		padded = rig_matrix_padded(dimensions);
-	size_t		size = (size_t) padded * (size_t) padded * sizeof(double);
-	double	   *covariance = rig_arena_allocate(arena, size);
-	double	   *chunk = rig_arena_allocate(arena, CHUNK * (size_t) padded * sizeof(double));
-
-	*status = covariance == NULL || chunk == NULL ? RIG_OUT_OF_MEMORY : RIG_OK;
-	if (*status != RIG_OK)
-		return NULL;
-	memset(covariance, 0, size);
-	memset(chunk, 0, CHUNK * (size_t) padded * sizeof(double));
-	for (int64_t first = 0; first < count; first += CHUNK)
-	{
-		int32_t		samples = count - first < CHUNK ? (int32_t) (count - first) : CHUNK;
-
-		for (int32_t i = 0; i < samples; i++)
-		{
-			const float *sample = sample_at(rows, stride, starts, first + i);
-
-			for (int32_t d = 0; d < dimensions; d++)
-				chunk[(size_t) i * (size_t) padded + d] = (double) sample[d] - mean[d];
-		}
-		add_products(covariance, chunk, padded, samples);
-		if (!rig_proceed(progress, 0.8 * (double) first / (double) count))
-		{
-			*status = RIG_INTERRUPTED;
-			return NULL;
-		}
-	}
-	for (int32_t i = 0; i < padded; i++)
-		for (int32_t j = i; j < padded; j++)
-		{
-			double		value = covariance[(size_t) i * (size_t) padded + j] / (double) (count - 1);
-
-			covariance[(size_t) i * (size_t) padded + j] = value;
-			covariance[(size_t) j * (size_t) padded + i] = value;
-		}
-	return covariance;
-}
-
-/* All components of a small covariance. */
+/* Covariance of the samples, padded x padded; only the part right of the diagonal's blocks is made. */
 static RigStatus
-decompose_fully(RigPcaBasis *basis, RigArena *scratch, const double *covariance, int32_t padded)
+find_covariance(double *covariance, RigArena *scratch, const RigPcaSamples *samples, const double *mean,
+				int32_t padded, const RigProgress *progress)
 {
-	int32_t		size = basis->dimensions;
-	double	   *matrix = rig_arena_allocate(scratch, (size_t) size * (size_t) size * sizeof(double));
-	double	   *values = rig_arena_allocate(scratch, (size_t) size * sizeof(double));
+	double	   *chunk = rig_arena_allocate(scratch, CHUNK * (size_t) padded * sizeof(double));
+
+	if (chunk == NULL)
+		return RIG_OUT_OF_MEMORY;
+	memset(covariance, 0, (size_t) padded * (size_t) padded * sizeof(double));
+	for (int64_t first = 0; first < samples->count; first += CHUNK)
+	{
+		int32_t		count = rig_pca_center_chunk(samples, mean, first, CHUNK, chunk, padded);
+
+		for (int32_t row = 0; row < padded; row += RIG_MATRIX_TILE)
+			rig_matrix_add_product(covariance + (size_t) row * (size_t) padded + row, padded, chunk + row, 1, padded,
+								   chunk + row, padded, RIG_MATRIX_TILE, count, padded - row);
+		if (!rig_proceed(progress, 0.8 * (double) first / (double) samples->count))
+			return RIG_INTERRUPTED;
+	}
+	return RIG_OK;
+}
+
+/* All components of samples with few dimensions. */
+static RigStatus
+decompose_fully(RigPcaBasis *basis, RigArena *scratch, const RigPcaSamples *samples, const RigProgress *progress)
+{
+	size_t		size = (size_t) samples->dimensions;
+	int32_t		padded = rig_matrix_padded(samples->dimensions);
+	double	   *covariance = rig_arena_allocate(scratch, (size_t) padded * (size_t) padded * sizeof(double));
+	double	   *matrix = rig_arena_allocate(scratch, size * size * sizeof(double));
+	double	   *values = rig_arena_allocate(scratch, size * sizeof(double));
 	RigStatus	status;
 
-	if (matrix == NULL || values == NULL)
+	if (covariance == NULL || matrix == NULL || values == NULL)
 		return RIG_OUT_OF_MEMORY;
-	for (int32_t i = 0; i < size; i++)
-		memcpy(matrix + (size_t) i * (size_t) size, covariance + (size_t) i * (size_t) padded, (size_t) size * sizeof(double));
-	status = rig_symmetric_eigen(matrix, size, values, scratch);
+	status = find_covariance(covariance, scratch, samples, basis->mean, padded, progress);
+	if (status != RIG_OK)
+		return status;
+	for (size_t i = 0; i < size; i++)
+		for (size_t j = i; j < size; j++)
+			matrix[i * size + j] = matrix[j * size + i] =
+				covariance[i * (size_t) padded + j] / (double) (samples->count - 1);
+	status = rig_symmetric_eigen(matrix, samples->dimensions, values, scratch);
 	if (status != RIG_OK)
 		return status;
 	memcpy(basis->variances, values, (size_t) basis->components * sizeof(double));
-	memcpy(basis->loadings, matrix, (size_t) basis->components * (size_t) size * sizeof(double));
+	memcpy(basis->loadings, matrix, (size_t) basis->components * size * sizeof(double));
 	return RIG_OK;
 }
 
@@ -130,9 +116,9 @@ rig_pca_decompose(RigPcaBasis *basis, RigArena *arena, RigArena *scratch, const 
 				  const int64_t *starts, int64_t count, int32_t dimensions, int32_t max_components,
 				  const RigProgress *progress)
 {
-	int32_t		padded = rig_matrix_padded(dimensions);
+	RigPcaSamples samples = {rows, stride, starts, count, dimensions};
 	int32_t		most = max_components < dimensions ? max_components : dimensions;
-	double	   *covariance;
+	double	   *squares;
 	RigStatus	status;
 
 	if (count < 2 || dimensions < 1 || dimensions > RIG_PCA_MAX_DIMENSIONS || max_components < 1)
@@ -143,42 +129,42 @@ rig_pca_decompose(RigPcaBasis *basis, RigArena *arena, RigArena *scratch, const 
 	basis->mean = rig_arena_allocate(arena, (size_t) dimensions * sizeof(double));
 	basis->loadings = rig_arena_allocate(arena, (size_t) most * (size_t) dimensions * sizeof(double));
 	basis->variances = rig_arena_allocate(arena, (size_t) most * sizeof(double));
-	if (basis->mean == NULL || basis->loadings == NULL || basis->variances == NULL)
+	squares = rig_arena_allocate(scratch, (size_t) dimensions * sizeof(double));
+	if (basis->mean == NULL || basis->loadings == NULL || basis->variances == NULL || squares == NULL)
 		return RIG_OUT_OF_MEMORY;
-	if (!find_mean(basis->mean, rows, stride, starts, count, dimensions))
+	if (!find_mean(basis->mean, &samples))
 		return RIG_INVALID_ARGUMENT;
-	covariance = make_covariance(basis->mean, scratch, rows, stride, starts, count, dimensions, progress, &status);
-	if (covariance == NULL)
-		return status;
-	for (int32_t d = 0; d < dimensions; d++)
-	{
-		double		variance = covariance[(size_t) d * (size_t) padded + d];
-
-		basis->total_variance += variance;
-		basis->active += variance > 0;
-	}
+	find_variance(basis, &samples, squares);
 	if (!(basis->total_variance > 0))
 		return RIG_INVALID_ARGUMENT;
-	if (dimensions <= RIG_PCA_FULL_DIMENSIONS)
-		status = decompose_fully(basis, scratch, covariance, padded);
+	if (dimensions <= RIG_PCA_FULL_DIMENSIONS || dimensions <= 3 * rig_pca_krylov_width(most))
+		status = decompose_fully(basis, scratch, &samples, progress);
 	else
-		status = rig_pca_subspace(basis, scratch, covariance, padded, progress);
+		status = rig_pca_krylov(basis, scratch, &samples, progress);
+	if (status != RIG_OK)
+		return status;
 	while (basis->components > 1 && !(basis->variances[basis->components - 1] > LEAST_SHARE * basis->variances[0]))
 		basis->components--;
-	return status;
+	return RIG_OK;
 }
 
-int32_t
-rig_pca_choose_components(const RigPcaBasis *basis, const RigPcaOptions *options)
+/* The largest variance that a component of uncorrelated dimensions would have (Marchenko and Pastur 1967). */
+static double
+noise_limit(const RigPcaBasis *basis)
 {
+	double		edge = 1 + sqrt((double) basis->active / (double) basis->count);
+
+	return basis->total_variance / basis->active * edge * edge;
+}
+
+static int32_t
+choose_by_rule(const RigPcaBasis *basis, const RigPcaOptions *options)
+{
+	int32_t		most = basis->components < options->max_components ? basis->components : options->max_components;
 	double		held = 0;
-	double		noise;
 	double		widest = 0;
 	int32_t		chosen = 1;
-	int32_t		most = basis->components < options->max_components ? basis->components : options->max_components;
 
-	if (options->components > 0)
-		return options->components < basis->components ? options->components : basis->components;
 	switch (options->rule)
 	{
 		case RIG_PCA_SHARE:
@@ -186,8 +172,7 @@ rig_pca_choose_components(const RigPcaBasis *basis, const RigPcaOptions *options
 				held += basis->variances[chosen++ - 1];
 			break;
 		case RIG_PCA_NOISE:
-			noise = basis->total_variance / basis->active * pow(1 + sqrt((double) basis->dimensions / (double) basis->count), 2);
-			while (chosen < most && basis->variances[chosen] > noise)
+			while (chosen < most && basis->variances[chosen] > noise_limit(basis))
 				chosen++;
 			break;
 		case RIG_PCA_GAP:
@@ -199,10 +184,18 @@ rig_pca_choose_components(const RigPcaBasis *basis, const RigPcaOptions *options
 				}
 			break;
 	}
-	/* Something must be left for the residual. */
-	if (chosen == basis->dimensions && chosen > 1)
-		chosen--;
 	return chosen;
+}
+
+int32_t
+rig_pca_choose_components(const RigPcaBasis *basis, const RigPcaOptions *options)
+{
+	int32_t		chosen = options->components > 0 ? options->components : choose_by_rule(basis, options);
+
+	if (chosen > basis->components)
+		chosen = basis->components;
+	/* Something must be left for the residual. */
+	return chosen == basis->dimensions && chosen > 1 ? chosen - 1 : chosen;
 }
 
 void
@@ -238,11 +231,12 @@ rig_pca_fit(RigPca *pca, RigArena *arena, RigArena *scratch, const float *rows, 
 
 	if (options == NULL)
 		options = &defaults;
-	if (options->components < 0 || options->max_components < 1 || options->max_components > RIG_PCA_MAX_COMPONENTS ||
+	if (options->components < 0 || options->components > RIG_PCA_MAX_COMPONENTS || options->max_components < 1 ||
+		options->max_components > RIG_PCA_MAX_COMPONENTS ||
 		!(options->variance_share > 0 && options->variance_share <= 1))
 		return RIG_INVALID_ARGUMENT;
 	status = rig_pca_decompose(&basis, &inner, &inner, rows, stride, starts, count, dimensions,
-							   options->components > options->max_components ? options->components : options->max_components,
+							   options->components > 0 ? options->components : options->max_components,
 							   progress);
 	if (status == RIG_OK)
 	{

@@ -69,10 +69,11 @@ typedef struct RigPcaBasis
 extern RigPcaOptions rig_pca_defaults(void);
 
 /*
- * Computes the leading components, at most max_components of them, into arena. Up to
- * RIG_PCA_FULL_DIMENSIONS the covariance is decomposed wholly, beyond by subspace iteration.
- * RIG_INVALID_ARGUMENT for fewer than 2 samples, values that are not finite, or no variance
- * at all; RIG_INTERRUPTED when progress says so.
+ * Computes the leading components, at most max_components of them, into arena. With few
+ * dimensions the covariance is decomposed wholly; beyond RIG_PCA_FULL_DIMENSIONS it is never
+ * formed unless a third of all components is wanted. RIG_INVALID_ARGUMENT for fewer than 2
+ * samples, values that are not finite, or no variance at all; RIG_INTERRUPTED when progress
+ * says so.
  */
 extern RigStatus rig_pca_decompose(RigPcaBasis *basis, RigArena *arena, RigArena *scratch, const float *rows,
 								   int64_t stride, const int64_t *starts, int64_t count, int32_t dimensions,
