@@ -15,12 +15,12 @@
 #define RIG_EPISODE_CALM_READINGS 10	/* calm in a row that end an incident */
 
 /* CUSUM of -ln p: what each reading must exceed, what it may add, and where it opens. */
-#define RIG_CUSUM_ALLOWANCE 5.0f
+#define RIG_CUSUM_ALLOWANCE 7.0f
 #define RIG_CUSUM_MAX_TERM 12.0f
 #define RIG_CUSUM_LIMIT 20.0f
 
 /* Readings follow each other closely, and their sums with them: how far beyond the largest of the training. */
-#define RIG_CUSUM_MARGIN 10.0f
+#define RIG_CUSUM_MARGIN 3.0f
 
 /* Orders of magnitude below the accepted p at which a single reading is enough. */
 #define RIG_EPISODE_SINGLE_MARGIN 2.0

@@ -274,6 +274,21 @@ score_window(RigScorer *scorer, RigWindow *window, int32_t end, int32_t stride, 
 		score->raw[RIG_DETECTOR_LSTM] = score_autoencoder(scorer, window, start);
 }
 
+/* Below this surprise no bound matters. */
+#define BOUNDED_FROM 1.0f
+
+float
+rig_score_surprise(const RigModel *model, RigDetector detector, float raw)
+{
+	float		surprise = rig_calibration_surprise(&model->calibrations[detector], raw);
+	double		p;
+
+	if (!(surprise > BOUNDED_FROM) || (detector != RIG_DETECTOR_Z && detector != RIG_DETECTOR_RESIDUAL))
+		return surprise;
+	p = model->features * erfc((double) raw / sqrt(2.0));
+	return p >= 1 ? 0 : (float) fmin((double) surprise, -log10(fmax(p, 1e-300)));
+}
+
 void
 rig_score_combine(const RigModel *model, RigScore *score)
 {
@@ -281,7 +296,7 @@ rig_score_combine(const RigModel *model, RigScore *score)
 
 	for (int k = 0; k < RIG_DETECTORS; k++)
 		if (!isnan(score->raw[k]))
-			score->surprises[k] = rig_calibration_surprise(&model->calibrations[k], score->raw[k]);
+			score->surprises[k] = rig_score_surprise(model, (RigDetector) k, score->raw[k]);
 	if (!isnan(score->raw[RIG_DETECTOR_WINDOW]) || !isnan(score->raw[RIG_DETECTOR_LSTM]))
 		combination = RIG_COMBINATION_WINDOW;
 	score->surprise = (float) rig_combine_cauchy(score->surprises, model->weights, RIG_DETECTORS);

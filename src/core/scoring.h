@@ -132,6 +132,13 @@ extern const char *rig_score_reason_text(RigScoreReason reason);
  */
 extern float rig_window_take(RigWindow *window, const float *values, int64_t time, float *filled, float *z);
 
+/*
+ * Surprise of a raw score of one detector. That of a largest deviation is bounded by what it
+ * would be among so many normal features: a tail that training saw too little of shall not make
+ * two deviations an alarm.
+ */
+extern float rig_score_surprise(const RigModel *model, RigDetector detector, float raw);
+
 /* Combines the detectors' raw scores into surprises and risk, as rig_score_rows() does. */
 extern void rig_score_combine(const RigModel *model, RigScore *score);
 

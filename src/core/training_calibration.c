@@ -178,7 +178,7 @@ combine_rows(const RigCrossScores *scores, const RigModel *model, RigCombination
 			bool		of_window = k == RIG_DETECTOR_WINDOW || k == RIG_DETECTOR_LSTM;
 			float		raw = model->has[k] && !(of_window && combination == RIG_COMBINATION_ROW) ? scores->raw[k][r] : NAN;
 
-			surprises[k] = isnan(raw) ? NAN : rig_calibration_surprise(&model->calibrations[k], raw);
+			surprises[k] = isnan(raw) ? NAN : rig_score_surprise(model, (RigDetector) k, raw);
 			windowed |= of_window && !isnan(raw);
 		}
 		combined[count] = (float) rig_combine_cauchy(surprises, model->weights, RIG_DETECTORS);

@@ -38,6 +38,20 @@ EXCEPTION WHEN OTHERS THEN
 END
 $$;
 
+-- What a statement fails with: code, message, detail and hint.
+CREATE FUNCTION problem(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	detail text;
+	hint text;
+BEGIN
+	EXECUTE statement;
+	RETURN 'none';
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+	RETURN concat_ws(' | ', SQLSTATE, SQLERRM, nullif(detail, ''), nullif(hint, ''));
+END
+$$;
+
 -- Nothing is stored before setup().
 SELECT * FROM rigalpha.ingest(ARRAY['{"machine_id":"A","sensors":{"rpm":1}}'::bytea], 'http');
 SELECT sqlstate_of($$SELECT * FROM send('{"machine_id":"A","sensors":{"rpm":1}}')$$);

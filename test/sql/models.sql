@@ -1,18 +1,6 @@
 -- Versions of models: what they are trained on, how they are kept, deployed, granted and moved.
 \set SHOW_CONTEXT never
 SET TimeZone = 'UTC';
-CREATE FUNCTION problem(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	detail text;
-	hint text;
-BEGIN
-	EXECUTE statement;
-	RETURN 'none';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-	RETURN concat_ws(' | ', SQLSTATE, SQLERRM, nullif(detail, ''), nullif(hint, ''));
-END
-$$;
 CREATE TABLE wave AS
 	SELECT (ARRAY['MA', 'MB'])[1 + n % 2] AS machine, '2024-03-01Z'::timestamptz + n * interval '1 s' AS ts,
 		(sin(n * 0.1) + sin(n * n))::float8 AS alpha, (100 * cos(n * 0.07) + n % 7)::real AS beta, ((n * 37) % 101)::integer AS gamma, ((n * 13) % 17)::numeric(10, 2) AS delta,
@@ -250,6 +238,6 @@ DROP VIEW learning, scoring, use;
 DROP VIEW "Odd Place"."a ""view"", or; two";
 DROP SCHEMA "Odd Place";
 DROP TABLE wave, open, closed;
-DROP FUNCTION learn, may_use, problem;
+DROP FUNCTION learn, may_use;
 DROP OWNED BY regress_analyst, regress_other;
 DROP ROLE regress_analyst, regress_other, regress_trainer;

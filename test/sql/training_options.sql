@@ -8,18 +8,6 @@ SELECT DISTINCT o.name FROM unnest('{iforest,pca,lstm_ae,hybrid}'::text[]) AS a 
 SELECT rigalpha.options('rul');
 SELECT rigalpha.options(NULL);
 
-CREATE FUNCTION problem(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	detail text;
-	hint text;
-BEGIN
-	EXECUTE statement;
-	RETURN 'none';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-	RETURN concat_ws(' | ', SQLSTATE, SQLERRM, nullif(detail, ''), nullif(hint, ''));
-END
-$$;
 -- The source does not exist: an option that is accepted leads to 42P01.
 SELECT algorithm, options, problem(format('SELECT rigalpha.train(''o'', ''no_such_source'', %L, options => %L)', algorithm, options)) FROM (VALUES
 	('hybrid', '{}'), ('hybrid', NULL), ('iforest', '{"trees":1000,"sample":4096}'), ('pca', '{"components":3,"window_components":0}'), ('lstm_ae', '{"hidden":8,"epochs":2,"batch":32,"learning_rate":0.01,"stride":1,"max_windows":500,"patience":2}'),
@@ -53,4 +41,4 @@ SELECT options - 'max_rows' AS options FROM rigalpha.models WHERE model = 'perio
 SELECT rigalpha.drop_model('period');
 RESET client_min_messages;
 DROP TABLE period_rows;
-DROP FUNCTION rate_of, problem;
+DROP FUNCTION rate_of;
