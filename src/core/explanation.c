@@ -64,16 +64,22 @@ part_t2(Explaining *e)
 		e->parts[f] = fmaxf(e->parts[f], 0);
 }
 
+/*
+ * Q = sum over features of residual times z, because the residual is perpendicular to what the
+ * PCA follows. Of two features that used to move together and do not any more both leave the
+ * same residual; it is the one whose own value went the residual's way that moved.
+ */
+static void
+add_perpendicular(const float *residual, const float *weight, const float *prepared, int32_t count, float *parts)
+{
+	for (int32_t f = 0; f < count; f++)
+		parts[f] += residual[f] * prepared[f] * weight[f] * weight[f];
+}
+
 static void
 part_residual(Explaining *e)
 {
-	for (int32_t f = 0; f < e->model->features; f++)
-	{
-		float		deviations = e->residual[f] * e->model->residual_weight[f];
-
-		if (e->freedom[f] > LEAST_REDUNDANCY)
-			e->parts[f] = deviations * deviations;
-	}
+	add_perpendicular(e->residual, e->model->residual_weight, e->prepared, e->model->features, e->parts);
 }
 
 static void
@@ -82,7 +88,13 @@ part_window(Explaining *e)
 	if (e->window == NULL)
 		return;
 	rig_pca_score(&e->model->window_pca, e->window, NULL, NULL, NULL, e->window_residual);
-	rig_score_window_parts(e->model, e->window_residual, e->parts);
+	for (int32_t r = 0; r < RIG_MODEL_WINDOW; r++)
+	{
+		size_t		place = (size_t) r * (size_t) e->model->features;
+
+		add_perpendicular(e->window_residual + place, e->model->window_weight + place, e->window + place, e->model->features,
+						  e->parts);
+	}
 }
 
 /* A path that got shorter by a split on the feature made the reading more conspicuous. */

@@ -233,15 +233,6 @@ add_squares(const float *residual, const float *weight, int32_t count, float *su
 	}
 }
 
-void
-rig_score_window_parts(const RigModel *model, const float *residual, float *parts)
-{
-	memset(parts, 0, (size_t) model->features * sizeof(float));
-	for (int32_t r = 0; r < RIG_MODEL_WINDOW; r++)
-		add_squares(residual + (size_t) r * model->features, model->window_weight + (size_t) r * model->features,
-					model->features, parts);
-}
-
 static float
 score_window_pca(RigScorer *scorer, const float *rows)
 {
@@ -249,7 +240,10 @@ score_window_pca(RigScorer *scorer, const float *rows)
 	float		largest = 0;
 
 	rig_pca_score(&model->window_pca, rows, NULL, NULL, NULL, scorer->residual);
-	rig_score_window_parts(model, scorer->residual, scorer->parts);
+	memset(scorer->parts, 0, (size_t) model->features * sizeof(float));
+	for (int32_t r = 0; r < RIG_MODEL_WINDOW; r++)
+		add_squares(scorer->residual + (size_t) r * model->features, model->window_weight + (size_t) r * model->features,
+					model->features, scorer->parts);
 	for (int32_t f = 0; f < model->features; f++)
 		largest = fmaxf(largest, scorer->parts[f]);
 	return largest / RIG_MODEL_WINDOW;

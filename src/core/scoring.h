@@ -115,9 +115,6 @@ extern RigScorer *rig_scorer_create(RigArena *arena, const RigModel *model);
 extern void rig_score_rows(RigScorer *scorer, RigWindow *window, const float *values, const int64_t *times,
 						   int64_t count, int32_t stride, RigScore *scores);
 
-/* Per feature the sum of the squared weighted residuals of a window. */
-extern void rig_score_window_parts(const RigModel *model, const float *residual, float *parts);
-
 /* The largest surprise of the detectors by PCA; NaN without any. */
 extern float rig_score_pca(const RigScore *score);
 

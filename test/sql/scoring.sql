@@ -57,7 +57,7 @@ SELECT rigalpha.score('plant_forest', '{50,20,300,80}') < 0.5 AS usual, rigalpha
 CREATE TABLE shift AS SELECT machine, ts, pressure, flow, torque, CASE WHEN n BETWEEN 2001 AND 2100 THEN speed + 9 ELSE speed END AS speed FROM plant WHERE n > 1500;
 SELECT count(*) AS rows, count(*) FILTER (WHERE is_anomaly AND row_number BETWEEN 501 AND 600) >= 95 AS found,
 	count(*) FILTER (WHERE is_anomaly AND row_number NOT BETWEEN 501 AND 620) <= 5 AS few_false, count(score_lstm) AS windowed,
-	count(*) FILTER (WHERE top_sensors[1] = 'speed' AND row_number BETWEEN 501 AND 600) >= 80 AS sensor,
+	count(*) FILTER (WHERE top_sensors[1] = 'speed' AND row_number BETWEEN 501 AND 600) >= 95 AS sensor,
 	bool_and(is_anomaly = (risk >= 0.8)) AS consistent, bool_and(p_value BETWEEN 0 AND 1) AS p
 	FROM rigalpha.detect('plant', 'shift');
 SELECT machine, started BETWEEN '2024-05-01 00:33:21Z' AND '2024-05-01 00:33:26Z' AS started, ended > started AS ended, duration = ended - started AS duration, peak_risk > 0.9 AS peak, top_sensors[1] AS sensor
