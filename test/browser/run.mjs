@@ -1,15 +1,18 @@
 // The page in a real Chromium against a running stack with its simulator. Prints TAP.
 //
 //   RIGALPHA_URL          the stack, such as http://127.0.0.1:8080 (needed)
+//   PGHOST, PGUSER, …     the superuser of its database; without it the tests of risk and incidents are skipped
 //   RIGALPHA_RESTART_WEB  a shell command that restarts the sidecar; without it that test is skipped
 //   CHROMIUM              the browser, default /usr/bin/chromium
 //
-// Screenshots go to build/screenshots/. The test writes readings of two machines of its own.
+// Screenshots go to build/screenshots/. The test writes readings of two machines of its own, incidents
+// of one of them, and a model for machine A.
 import { exec } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { hasDatabase, sql } from './database.mjs';
 import { assert, check, eventually, finish, skip } from './harness.mjs';
 import { findLowContrast, installWatch, openBrowser, openPage } from './page.mjs';
 import { Switchboard } from './switchboard.mjs';
@@ -41,6 +44,19 @@ async function send(machine, sensors, timestamp = new Date()) {
 	return answer;
 }
 
+const OF_OWN = "machine_id = (SELECT id FROM rigalpha.machines WHERE name = :'machine')";
+
+/** An incident of the machine of this test, as ingest() would store it; returns its id. */
+function storeIncident(kind, { risk = '', sensors = '{}', detail = '', ended = false, minutes }) {
+	return sql(
+		`INSERT INTO rigalpha.incidents (machine_id, kind, started, peak_ts, ended, peak_risk, top_sensors, detail)
+		SELECT id, :'kind', t, t, CASE WHEN :'ended' THEN t + interval '5 min' END, nullif(:'risk', '')::real, :'sensors', nullif(:'detail', '')
+		FROM rigalpha.machines, (SELECT now() - make_interval(mins => :minutes) AS t) m WHERE name = :'machine'
+		RETURNING id`,
+		{ machine: OWN, kind, risk, sensors, detail, ended, minutes },
+	);
+}
+
 const board = new Switchboard(url);
 const pageUrl = await board.start();
 const browser = await openBrowser();
@@ -52,6 +68,16 @@ const metric = (scope, name) => scope.locator(`[data-metric="${name}"] dd`);
 const numberIn = (text) => Number.parseFloat(text.replace(/[^\d.-]/g, ''));
 const connectionWord = () => page.locator('.connection-word').textContent();
 const isStale = (machine) => card(machine).evaluate((node) => node.hasAttribute('data-stale'));
+/** Open incidents, but for the one that the database opens by itself when the test stops sending. */
+const badges = async (machine) =>
+	(await card(machine).locator('.incident-badge').allTextContents()).filter((text) => text !== '◆ Silent');
+/** Id and cells of each row of the incidents of a machine, likewise. */
+const incidentCells = async (machine) =>
+	(
+		await card(machine).locator('[data-incident]').evaluateAll((rows) =>
+			rows.map((row) => [row.dataset.incident, ...[...row.cells].map((cell) => cell.textContent)]),
+		)
+	).filter(([, kind]) => kind !== 'Silent');
 const valuesOf = (machine) => card(machine).locator('.tile-value').allTextContents();
 
 await check('the page loads under a strict policy and goes live', async () => {
@@ -147,6 +173,59 @@ await check('markup in a name is text', async () => {
 	assert.equal(await page.locator('.card b').count(), 0);
 });
 
+await check('a machine without a model says in words how far its training is', async () => {
+	await eventually(async () => {
+		assert.match(await metric(card(MARKUP), 'risk').textContent(), /^warming up: \d+ of \d+ readings$/);
+		assert.match(await card(MARKUP).locator('.training').textContent(), /^Model: warming up/);
+	}, 15_000);
+});
+
+if (hasDatabase) {
+	await check('a machine with a model shows its risk as number and word', async () => {
+		await sql("SELECT rigalpha.train('browser', $$SELECT * FROM rigalpha.training_readings('A')$$, 'iforest', machine => 'A')");
+		await eventually(async () => {
+			assert.match(await metric(card('A'), 'risk').textContent(), /^[01][.,]\d\d (normal|watch|alarm)$/);
+			assert.match(await card('A').locator('.training').textContent(), /^Model: trained on \d+ readings/);
+		}, 20_000);
+	});
+
+	await check('an incident gets its badge and its row, also of a machine that does not send', async () => {
+		await sql(`DELETE FROM rigalpha.incidents WHERE ${OF_OWN}`, { machine: OWN });
+		const closed = await storeIncident('anomaly', { risk: 0.62, sensors: '{torque}', ended: true, minutes: 90 });
+		const open = await storeIncident('anomaly', { risk: 0.935, sensors: '{rpm,unknown <b>sensor</b>}', minutes: 2 });
+		const stuck = await storeIncident('stuck', { detail: 'the same value 300 times', minutes: 1 });
+		await sql(`UPDATE rigalpha.machine_state SET risk = 0.935 WHERE ${OF_OWN}`, { machine: OWN });
+		await eventually(async () => {
+			assert.equal(await metric(card(OWN), 'risk').textContent(), '0.93 alarm');
+			assert.deepEqual(await badges(OWN), [
+				'◆ Anomaly: Rotary speed, unknown <b>sensor</b>', '◆ Stuck',
+			]);
+			assert.deepEqual((await incidentCells(OWN)).map((row) => [row[0], row[1], ...row.slice(3)]), [
+				[stuck, 'Stuck', 'open', '–', 'the same value 300 times'],
+				[open, 'Anomaly', 'open', '0.93 alarm', 'Rotary speed, unknown <b>sensor</b>'],
+				[closed, 'Anomaly', (await incidentCells(OWN))[2][3], '0.62 watch', 'Rotary torque'],
+			]);
+		}, 25_000);
+		for (const row of await incidentCells(OWN)) {
+			assert.match(row[2], /\d:\d\d:\d\d/);
+		}
+		assert.match((await incidentCells(OWN))[2][3], /\d:\d\d:\d\d/);
+		assert.equal(await card(OWN).locator('.incidents-none').isVisible(), false);
+		await card(OWN).scrollIntoViewIfNeeded();
+		await card(OWN).screenshot({ path: join(shots, 'incidents-1366x768.png') });
+	});
+
+	await check('an incident that ends loses its badge', async () => {
+		await sql(`UPDATE rigalpha.incidents SET ended = now() WHERE kind = 'anomaly' AND ended IS NULL AND ${OF_OWN}`, { machine: OWN });
+		await eventually(async () => {
+			assert.deepEqual(await badges(OWN), ['◆ Stuck']);
+			assert.notEqual((await incidentCells(OWN))[1][3], 'open');
+		}, 25_000);
+	});
+} else {
+	skip('risk and incidents', 'PGHOST does not name the database');
+}
+
 await check('a machine that stops sending turns stale, the others do not', async () => {
 	await eventually(async () => assert.equal(await isStale(OWN), true), 25_000);
 	assert.ok(await card(OWN).locator('.stale-badge').isVisible());
@@ -181,9 +260,13 @@ await check('pictures: nothing overflows on a laptop or a phone', async () => {
 	await page.setViewportSize(desktop);
 });
 
-await check('stale data that comes back is normal again', async () => {
+await check('stale data that comes back is normal again, and ends the incident of its silence', async () => {
+	const silent = card(OWN).locator('.incident-badge', { hasText: 'Silent' });
+	await eventually(async () => assert.equal(await silent.count(), 1), 60_000);
+	assert.equal(await isStale(OWN), true);
 	await send(OWN, { rpm: 123 });
 	await eventually(async () => assert.equal(await isStale(OWN), false), 10_000);
+	await eventually(async () => assert.equal(await silent.count(), 0), 30_000);
 });
 
 await check('the keyboard reaches cards and groups and closes them', async () => {

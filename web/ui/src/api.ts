@@ -11,6 +11,28 @@ export interface MachineRow {
 	age_ms: number | null;
 	readings: number;
 	sensors: number;
+	/** Risk 0 to 1 of the newest scored reading; null before the first. */
+	risk: number | null;
+	/** Kinds of the open incidents; null when there are none. */
+	incidents: string[] | null;
+}
+
+export interface IncidentRow {
+	id: number;
+	kind: string;
+	started: string;
+	/** null = open. */
+	ended: string | null;
+	/** null = not by a model. */
+	peak_risk: number | null;
+	top_sensors: string[];
+	detail: string | null;
+}
+
+export interface TrainingRow {
+	machine: string;
+	/** In words, such as "warming up: 812 of 2000 readings". */
+	state: string;
 }
 
 export interface SensorRow {
@@ -63,6 +85,16 @@ export async function fetchMachines(): Promise<MachineRow[]> {
 export async function fetchMachineSensors(machine: string): Promise<SensorRow[]> {
 	const path = `/api/v1/machines/${encodeURIComponent(machine)}/sensors`;
 	return (await readJson<{ sensors: SensorRow[] }>(await request(path))).sensors;
+}
+
+/** Newest first. */
+export async function fetchMachineIncidents(machine: string, limit: number): Promise<IncidentRow[]> {
+	const path = `/api/v1/machines/${encodeURIComponent(machine)}/incidents?limit=${limit}`;
+	return (await readJson<{ incidents: IncidentRow[] }>(await request(path))).incidents;
+}
+
+export async function fetchTraining(): Promise<TrainingRow[]> {
+	return (await readJson<{ training: TrainingRow[] }>(await request('/api/v1/training'))).training;
 }
 
 export async function fetchStatus(): Promise<StatusRow> {

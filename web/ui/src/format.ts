@@ -77,6 +77,13 @@ export function formatDuration(ms: number): string {
 	return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
+const momentFormatter = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+
+/** A point in time by the clock on the viewer's wall. */
+export function formatMoment(ms: number): string {
+	return Number.isFinite(ms) ? momentFormatter.format(ms) : NOTHING;
+}
+
 /** State words arrive as keys such as trip_in. */
 export function formatState(state: string | null): string {
 	const words = (state ?? '').replaceAll('_', ' ').trim();

@@ -13,6 +13,8 @@ export interface ReadingEvent {
 	readings: number;
 	/** The newest value of every sensor; null when the machine has none. */
 	values: Record<string, number | null> | null;
+	risk: number | null;
+	incidents: string[] | null;
 }
 
 export interface StreamHandlers {

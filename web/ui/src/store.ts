@@ -2,7 +2,7 @@
 //
 // Values are columns: a sensor key gets a column the first time it is seen, and views read values[column] when they draw.
 
-import type { MachineRow, SensorRow, StatusRow } from './api';
+import type { IncidentRow, MachineRow, SensorRow, StatusRow, TrainingRow } from './api';
 import { parseTime, ServerClock } from './clock';
 import type { ReadingEvent } from './live';
 import { median, Traffic } from './traffic';
@@ -49,6 +49,12 @@ export class Machine {
 	/** Device time at which each value is known to have been current. */
 	times = new Float64Array(64).fill(Number.NaN);
 	readonly traffic = new Traffic();
+	/** Of the newest scored reading, 0 to 1; NaN before the first. */
+	risk = Number.NaN;
+	/** Kinds of the incidents that are open now; what is known of them stands in incidents. */
+	openKinds: readonly string[] = [];
+	/** The newest incidents, the newest first; empty until the list was read. */
+	incidents: readonly IncidentRow[] = [];
 	/** Seen in the list of machines, not only in the stream. */
 	described = false;
 	/** Taken from the current connection; older knowledge gives way to the next snapshot. */
@@ -56,6 +62,7 @@ export class Machine {
 
 	private readonly columns = new Map<string, number>();
 	private readonly listed = new Set<string>();
+	private kindsListed: readonly string[] = [];
 
 	constructor(readonly name: string) {
 		this.label = name;
@@ -84,6 +91,29 @@ export class Machine {
 		for (const sensor of sensors) {
 			this.listed.add(sensor.name);
 		}
+	}
+
+	labelOf(key: string): string {
+		return this.sensors.find((sensor) => sensor.name === key)?.label ?? key;
+	}
+
+	setRisk(row: { risk: number | null; incidents: string[] | null }): void {
+		this.risk = row.risk ?? Number.NaN;
+		this.openKinds = row.incidents ?? [];
+	}
+
+	/** kinds: those that were open when the list was asked for, for it may miss what was opened later. */
+	listIncidents(incidents: IncidentRow[], kinds: readonly string[]): void {
+		this.kindsListed = kinds;
+		// A list that says the same keeps its rows on the page.
+		if (JSON.stringify(incidents) !== JSON.stringify(this.incidents)) {
+			this.incidents = incidents;
+		}
+	}
+
+	/** Whether incidents were opened or closed since their list was read. */
+	get incidentsChanged(): boolean {
+		return this.openKinds.join() !== this.kindsListed.join();
 	}
 
 	/** Age of the newest data. It counts from device time or receipt, whichever is earlier: neither a device clock that runs ahead nor a late backfill looks fresh. */
@@ -125,6 +155,8 @@ export class Store {
 	loaded = false;
 	connection: Connection = { phase: 'connecting', reason: '' };
 	status: StatusRow | undefined;
+	/** How far the training of each machine is, in words. */
+	readonly training = new Map<string, string>();
 	private readonly listeners = new Set<(change: Change) => void>();
 
 	subscribe(listener: (change: Change) => void): () => void {
@@ -178,7 +210,7 @@ export class Store {
 				machine.receivedAt = parseTime(row.received_at);
 				machine.synced = true;
 			}
-			this.emit({ kind: 'readings', machine });
+			this.takeRisk(machine, row);
 		}
 		for (const machine of [...this.machines.values()]) {
 			if (!machine.synced && !present.has(machine.name)) {
@@ -188,6 +220,35 @@ export class Store {
 		}
 		if (changed) {
 			this.emit({ kind: 'machines' });
+		}
+	}
+
+	/** A list of machines read in between. Only risk and incidents are taken: how fresh the values are is for the stream to say. */
+	applyRisks(rows: MachineRow[]): void {
+		for (const row of rows) {
+			const machine = this.machines.get(row.name);
+			if (machine !== undefined) {
+				this.takeRisk(machine, row);
+			}
+		}
+	}
+
+	applyTraining(rows: TrainingRow[]): void {
+		this.training.clear();
+		for (const { machine: name, state } of rows) {
+			this.training.set(name, state);
+			const machine = this.machines.get(name);
+			if (machine !== undefined) {
+				this.emit({ kind: 'readings', machine });
+			}
+		}
+	}
+
+	applyIncidents(name: string, rows: IncidentRow[], kinds: readonly string[]): void {
+		const machine = this.machines.get(name);
+		if (machine !== undefined) {
+			machine.listIncidents(rows, kinds);
+			this.emit({ kind: 'readings', machine });
 		}
 	}
 
@@ -206,7 +267,7 @@ export class Store {
 		this.emit(sameSensors(before, machine.sensors) ? { kind: 'readings', machine } : { kind: 'sensors', machine });
 	}
 
-	/** Takes one event; returns false when it names a machine or sensor whose description is not known yet. */
+	/** Takes one event; returns false when the lists of its machine must be read: for a machine or sensor that is not described yet, and for incidents that were opened or closed. */
 	applyReading(event: ReadingEvent, now: number): boolean {
 		const known = this.machines.get(event.machine);
 		const machine = known ?? this.addMachine(event.machine);
@@ -220,6 +281,7 @@ export class Store {
 			machine.ts = ts;
 			machine.receivedAt = receivedAt;
 			machine.synced = true;
+			machine.setRisk(event);
 			const values = event.values ?? {};
 			for (const key in values) {
 				machine.setValue(key, values[key] ?? Number.NaN, ts);
@@ -227,7 +289,7 @@ export class Store {
 			}
 		}
 		this.emit(known === undefined ? { kind: 'machines' } : { kind: 'readings', machine });
-		return described;
+		return described && !machine.incidentsChanged;
 	}
 
 	/** Messages per second of all machines together. */
@@ -249,6 +311,13 @@ export class Store {
 			.filter((machine) => !machine.isStale(serverNow))
 			.map((machine) => machine.traffic.latency(serverNow));
 		return median(latencies.filter(Number.isFinite));
+	}
+
+	private takeRisk(machine: Machine, row: MachineRow): void {
+		if (!(parseTime(row.ts) < machine.ts)) {
+			machine.setRisk(row);
+		}
+		this.emit({ kind: 'readings', machine });
 	}
 
 	/** The time of receipt belongs to the newest reading by device time. When older data arrives it stands still, and the present counts. */

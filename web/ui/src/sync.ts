@@ -1,6 +1,8 @@
 // Keeps the store in step with the server: the stream brings readings, this file fetches what the stream only points at.
 
-import { ApiError, fetchMachineSensors, fetchMachines, fetchReadiness, fetchStatus } from './api';
+import {
+	ApiError, fetchMachineIncidents, fetchMachineSensors, fetchMachines, fetchReadiness, fetchStatus, fetchTraining,
+} from './api';
 import { parseTime } from './clock';
 import { LiveStream } from './live';
 import type { Store } from './store';
@@ -8,9 +10,12 @@ import type { Store } from './store';
 const STATUS_INTERVAL_MS = 5_000;
 /** The stream does not say when an unchanged value was measured; the sensor list does. */
 const SENSOR_INTERVAL_MS = 10_000;
+/** Training, and incidents of machines that do not send, make no events. */
+const SCORING_INTERVAL_MS = 10_000;
 /** A machine's list is not read again sooner than this, however often new keys arrive. */
 const LIST_SPACING_MS = 1_000;
 const PARALLEL_LISTS = 3;
+const NEWEST_INCIDENTS = 5;
 
 export class Sync {
 	private readonly stream: LiveStream;
@@ -32,7 +37,7 @@ export class Sync {
 			onLost: () => this.handleLost(),
 			onReading: (event) => {
 				if (!store.applyReading(event, Date.now()) && !this.listsInFlight.has(event.machine)) {
-					this.wantSensors([event.machine]);
+					this.wantLists([event.machine]);
 				}
 			},
 			onSensors: (machines) => this.handleSensors(machines),
@@ -44,7 +49,8 @@ export class Sync {
 	start(): void {
 		this.stream.start();
 		this.repeat(() => this.checkStatus(), STATUS_INTERVAL_MS);
-		this.repeat(async () => this.wantSensors(this.watched()), SENSOR_INTERVAL_MS);
+		this.repeat(async () => this.wantLists(this.watched()), SENSOR_INTERVAL_MS);
+		this.repeat(() => this.readScoring(), SCORING_INTERVAL_MS);
 	}
 
 	private handleOpen(resumed: boolean): void {
@@ -63,14 +69,14 @@ export class Sync {
 
 	private handleSensors(machines: string[]): void {
 		const all = machines.length === 0 || machines.includes('*');
-		void this.readMachines().then(() => this.wantSensors(all ? this.store.machines.keys() : machines));
+		void this.readMachines().then(() => this.wantLists(all ? this.store.machines.keys() : machines));
 	}
 
 	private resync(): void {
 		this.store.beginSync();
 		void this.readMachines().then(() => {
-			this.wantSensors(this.watched());
-			this.wantSensors(this.store.machines.keys());
+			this.wantLists(this.watched());
+			this.wantLists(this.store.machines.keys());
 		});
 	}
 
@@ -82,7 +88,18 @@ export class Sync {
 		}
 	}
 
-	private wantSensors(machines: Iterable<string>): void {
+	private async readScoring(): Promise<void> {
+		try {
+			const [machines, training] = await Promise.all([fetchMachines(), fetchTraining()]);
+			this.store.applyRisks(machines);
+			this.store.applyTraining(training);
+			this.wantLists([...this.store.machines.values()].filter((m) => m.incidentsChanged).map((m) => m.name));
+		} catch (error) {
+			this.noteFailure(error);
+		}
+	}
+
+	private wantLists(machines: Iterable<string>): void {
 		for (const machine of machines) {
 			this.listQueue.add(machine);
 		}
@@ -116,7 +133,9 @@ export class Sync {
 			if (!this.store.machines.get(machine)?.described) {
 				await this.readMachines();
 			}
+			const openKinds = this.store.machines.get(machine)?.openKinds ?? [];
 			this.store.applySensors(machine, await fetchMachineSensors(machine));
+			this.store.applyIncidents(machine, await fetchMachineIncidents(machine, NEWEST_INCIDENTS), openKinds);
 		} catch (error) {
 			this.noteFailure(error);
 		}

@@ -155,3 +155,77 @@ test('older data that arrives counts as traffic', () => {
 	}
 	assert.equal(machine.traffic.rate(start + 20_000), 10);
 });
+
+function incidentRow(id, more = {}) {
+	return { id, kind: 'anomaly', started: iso(start), ended: null, peak_risk: 0.9, top_sensors: ['rpm'], detail: null, ...more };
+}
+
+test('risk and open incidents follow the events in the order of device time', () => {
+	const { store, machine } = storeWithMachine();
+	assert.ok(Number.isNaN(machine.risk), 'no reading was scored yet');
+	store.applyReading(reading('A', start + 1000, { rpm: 1 }, { risk: 0.7, incidents: ['anomaly'] }), start + 1000);
+	assert.equal(machine.risk, 0.7);
+	assert.deepEqual(machine.openKinds, ['anomaly']);
+	store.applyReading(reading('A', start + 500, { rpm: 1 }, { risk: 0.1, incidents: null }), start + 1100);
+	assert.equal(machine.risk, 0.7);
+	store.applyReading(reading('A', start + 2000, { rpm: 1 }, { risk: 0.2, incidents: null }), start + 2000);
+	assert.equal(machine.risk, 0.2);
+	assert.deepEqual(machine.openKinds, []);
+});
+
+test('an incident that opens or closes asks for the list, once it was read no more', () => {
+	const { store, machine } = storeWithMachine();
+	const open = { risk: 0.9, incidents: ['anomaly'] };
+	assert.equal(store.applyReading(reading('A', start + 1, { rpm: 1 }), start), true);
+	assert.equal(store.applyReading(reading('A', start + 2, { rpm: 1 }, open), start), false);
+	store.applyIncidents('A', [incidentRow(1)], machine.openKinds);
+	assert.equal(store.applyReading(reading('A', start + 3, { rpm: 1 }, open), start), true);
+	assert.equal(store.applyReading(reading('A', start + 4, { rpm: 1 }), start), false);
+});
+
+test('a list that was asked for before an incident opened does not count for it', () => {
+	const { store, machine } = storeWithMachine();
+	const before = machine.openKinds;
+	store.applyReading(reading('A', start + 1, { rpm: 1 }, { risk: 0.9, incidents: ['anomaly'] }), start);
+	store.applyIncidents('A', [], before);
+	assert.equal(machine.incidentsChanged, true);
+});
+
+test('a list of incidents that says the same keeps its rows', () => {
+	const { store, machine } = storeWithMachine();
+	store.applyIncidents('A', [incidentRow(1)], []);
+	const rows = machine.incidents;
+	store.applyIncidents('A', [incidentRow(1)], []);
+	assert.equal(machine.incidents, rows);
+	store.applyIncidents('A', [incidentRow(1, { ended: iso(start) })], []);
+	assert.notEqual(machine.incidents, rows);
+});
+
+test('risks read in between bring incidents of silent machines and do not make data fresh', () => {
+	const { store, machine } = storeWithMachine();
+	const later = start + STALE_MS + 1000;
+	store.setServerTime(later, later);
+	store.applyRisks([machineRow('A', start, { risk: 0.3, incidents: ['silent'] }), machineRow('B', start)]);
+	assert.deepEqual([machine.risk, machine.openKinds, machine.incidentsChanged], [0.3, ['silent'], true]);
+	store.applyRisks([machineRow('A', later, { risk: 0.4 })]);
+	assert.equal(machine.risk, 0.4);
+	assert.equal(machine.isStale(store.clock.now(later)), true);
+	assert.equal(store.machines.has('B'), false);
+	store.applyRisks([machineRow('A', start - 1000, { risk: 0.9 })]);
+	assert.equal(machine.risk, 0.4, 'an answer that an event overtook');
+});
+
+test('training is kept also when it comes before its machine', () => {
+	const store = new Store();
+	store.applyTraining([{ machine: 'A', state: 'warming up: 1 of 2000 readings' }]);
+	store.applyMachines([machineRow('A', start)], start);
+	assert.equal(store.training.get('A'), 'warming up: 1 of 2000 readings');
+	store.applyTraining([]);
+	assert.equal(store.training.has('A'), false);
+});
+
+test('a sensor is named by its label where it has one', () => {
+	const { store, machine } = storeWithMachine();
+	store.applySensors('A', [sensorRow('rpm', 1, start, { label: 'Rotary speed' })]);
+	assert.deepEqual(['rpm', 'unknown'].map((key) => machine.labelOf(key)), ['Rotary speed', 'unknown']);
+});

@@ -19,7 +19,8 @@ export class Metric {
 		this.hint = new AttributeCell(this.element, 'title');
 	}
 
-	set(text: string, tone: 'warn' | null = null, hint: string | null = null): void {
+	/** Tone words: a sentence instead of a number. */
+	set(text: string, tone: 'warn' | 'alarm' | 'words' | null = null, hint: string | null = null): void {
 		this.value.set(text);
 		this.tone.set(tone);
 		this.hint.set(hint);
