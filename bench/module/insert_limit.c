@@ -110,7 +110,8 @@ flush_rows(Writer *writer)
 static void
 fill_scores(TupleTableSlot *slot)
 {
-	const int	columns[] = {RIG_READINGS_RISK, RIG_READINGS_SCORE_Z, RIG_READINGS_SCORE_PCA, RIG_READINGS_SCORE_FOREST};
+	const int columns[] = {RIG_READINGS_RISK, RIG_READINGS_SCORE_Z, RIG_READINGS_SCORE_PCA,
+						   RIG_READINGS_SCORE_FOREST};
 
 	slot->tts_values[RIG_READINGS_MODEL_VERSION - 1] = Int32GetDatum(1);
 	slot->tts_isnull[RIG_READINGS_MODEL_VERSION - 1] = false;
@@ -129,7 +130,8 @@ write_row(Writer *writer, const Workload *workload, int32 row, TimestampTz recei
 	ExecClearTuple(slot);
 	memset(slot->tts_isnull, true, RIG_READINGS_COLUMNS * sizeof(bool));
 	slot->tts_values[RIG_READINGS_MACHINE_ID - 1] = Int32GetDatum(1 + row % workload->machines);
-	slot->tts_values[RIG_READINGS_TS - 1] = TimestampTzGetDatum(workload->first + row / workload->machines * workload->step);
+	slot->tts_values[RIG_READINGS_TS - 1] =
+		TimestampTzGetDatum(workload->first + row / workload->machines * workload->step);
 	slot->tts_values[RIG_READINGS_RECEIVED_AT - 1] = TimestampTzGetDatum(received_at);
 	slot->tts_values[RIG_READINGS_STATE - 1] = Int16GetDatum(2);
 	slot->tts_values[RIG_READINGS_FLAGS - 1] = Int16GetDatum(0);

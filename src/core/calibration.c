@@ -7,6 +7,7 @@
 
 #define PI 3.14159265358979323846
 #define LOG10_E 0.43429448190325182765
+#define LN_10 2.30258509299404568402
 
 /* The tail is learnt from at least so many scores. */
 #define LEAST_TAIL 10
@@ -19,6 +20,12 @@
 #define PRIOR_SHAPE 0.25
 #define PRIOR_SCORES 10.0
 #define LARGEST_SHAPE 0.9
+
+/* Points that are searched together, and compared at a time. */
+#define GROUP 32
+#define LANES 4
+typedef float Quad __attribute__((vector_size(16), aligned(4), may_alias));
+typedef int32_t QuadBits __attribute__((vector_size(16)));
 
 /* Below this the tail is exponential, and the general formula would divide by nothing. */
 #define LEAST_SHAPE 1e-6f
@@ -130,8 +137,10 @@ rig_calibration_fit(RigCalibration *calibration, RigArena *scratch, const float 
 	for (int i = 0; i < RIG_CALIBRATION_POINTS; i++)
 	{
 		double		p = pow(share, (double) i / (RIG_CALIBRATION_POINTS - 1));
-		int64_t		rank = (int64_t) ((1 - p) * (double) count);
-		float		score = i == RIG_CALIBRATION_POINTS - 1 || rank > count - tail - 1 ? calibration->threshold : sorted[rank];
+		/* The score whose conformal p-value is the next that is not below p. */
+		int64_t		rank = count - (int64_t) ceil((p * (effective + 1) - 1) / effective * (double) count);
+		float score =
+			i == RIG_CALIBRATION_POINTS - 1 || rank >= count - tail ? calibration->threshold : sorted[rank];
 
 		calibration->scores[i] = score;
 		calibration->surprise[i] = (float) conformal(sorted, count, effective, score);
@@ -174,13 +183,33 @@ tail_surprise(const RigCalibration *calibration, float score)
 	return fminf(surprise, calibration->limit);
 }
 
+/* The last of the ascending points that is not above the score; the first one is not. */
+static int
+find_point(const float *points, float score)
+{
+	Quad		scores = {score, score, score, score};
+	QuadBits	count = {0};
+	int			group = 0;
+
+	/* Comparisons that need not wait for each other, instead of the nine of a binary search that do. */
+#pragma GCC unroll 16
+	for (int i = 1; i < RIG_CALIBRATION_POINTS / GROUP; i++)
+		group += points[i * GROUP] <= score;
+	points += group * GROUP;
+#pragma GCC unroll 8
+	for (int i = 0; i < GROUP; i += LANES)
+		count += *(const Quad *) (points + i) <= scores;
+	/* A comparison that holds is -1 in its lane. */
+	return group * GROUP - (count[0] + count[1] + count[2] + count[3]) - 1;
+}
+
 float
 rig_calibration_surprise(const RigCalibration *calibration, float score)
 {
 	const float *scores = calibration->scores;
-	int			low = 0;
-	int			high = RIG_CALIBRATION_POINTS - 1;
-	float		width;
+	const float *surprise = calibration->surprise;
+	int			point;
+	float		between;
 
 	if (isnan(score))
 		return NAN;
@@ -188,19 +217,9 @@ rig_calibration_surprise(const RigCalibration *calibration, float score)
 		return tail_surprise(calibration, score);
 	if (score < scores[0])
 		return 0;
-	/* scores[low] <= score < scores[high] */
-	while (high - low > 1)
-	{
-		int			middle = (low + high) / 2;
-
-		if (scores[middle] <= score)
-			low = middle;
-		else
-			high = middle;
-	}
-	width = scores[high] - scores[low];
-	return calibration->surprise[low] +
-		(width > 0 ? (calibration->surprise[high] - calibration->surprise[low]) * (score - scores[low]) / width : 0);
+	point = find_point(scores, score);
+	between = (score - scores[point]) / (scores[point + 1] - scores[point]);
+	return fminf(surprise[point] + (surprise[point + 1] - surprise[point]) * between, surprise[point + 1]);
 }
 
 /* p is not taken for larger, or one detector that finds a reading perfectly usual would outvote all others. */
@@ -210,7 +229,7 @@ rig_calibration_surprise(const RigCalibration *calibration, float score)
 static double
 cauchy_quantile(double surprise)
 {
-	double		p = pow(10, -fmin(surprise, (double) RIG_SURPRISE_MAX));
+	double		p = exp(-LN_10 * fmin(surprise, (double) RIG_SURPRISE_MAX));
 
 	p = fmin(p, LARGEST_P);
 	return p < 1e-5 ? 1 / (p * PI) : tan((0.5 - p) * PI);

@@ -92,8 +92,8 @@ part_window(Explaining *e)
 	{
 		size_t		place = (size_t) r * (size_t) e->model->features;
 
-		add_perpendicular(e->window_residual + place, e->model->window_weight + place, e->window + place, e->model->features,
-						  e->parts);
+		add_perpendicular(e->window_residual + place, e->model->window_weight + place, e->window + place,
+						  e->model->features, e->parts);
 	}
 }
 
@@ -110,7 +110,8 @@ static void
 part_lstm(Explaining *e)
 {
 	if (e->window != NULL)
-		rig_autoencoder_score(&e->model->autoencoder, e->window, NULL, e->window_present, e->scorer->autoencoder, e->parts);
+		rig_autoencoder_score(&e->model->autoencoder, e->window, NULL, e->window_present, e->scorer->autoencoder,
+							  e->parts);
 }
 
 static void (*const part_of[RIG_DETECTORS]) (Explaining *) = {
@@ -227,7 +228,8 @@ rig_explain(const RigScorer *scorer, const RigWindow *window, int32_t row, const
 			.z = model->scale.spread[f] > 0 ? (filled[f] - model->scale.center[f]) / model->scale.spread[f] : NAN,
 		};
 	for (int k = 0; k < RIG_DETECTORS; k++)
-		if (score->surprises[k] > 0 && add_parts(&e, (RigDetector) k, score->surprises[k], contributions, memory + 3 * features))
+		if (score->surprises[k] > 0 &&
+			add_parts(&e, (RigDetector) k, score->surprises[k], contributions, memory + 3 * features))
 			total += score->surprises[k];
 	if (!(total > 0))
 		return NULL;

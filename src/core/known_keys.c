@@ -62,7 +62,8 @@ describe_key(RigKnownKey *key, int32_t id, const char *text, int32_t length)
 static bool
 reserve_key(RigKnownKeys *known)
 {
-	RigKnownKey *keys = rig_array_reserve(known->arena, known->keys, known->count, &known->capacity, sizeof(RigKnownKey));
+	RigKnownKey *keys =
+		rig_array_reserve(known->arena, known->keys, known->count, &known->capacity, sizeof(RigKnownKey));
 
 	if (keys != NULL)
 		known->keys = keys;

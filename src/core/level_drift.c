@@ -65,7 +65,8 @@ rig_drift_variance(const RigLevelDrift *drift, int32_t column)
 
 	for (int b = 0; b < RIG_DRIFT_BLOCKS; b++)
 		sum += drift->sums[(size_t) b * (size_t) drift->columns + (size_t) column];
-	variance = drift->squares[column] / (double) drift->added - (sum / (double) drift->added) * (sum / (double) drift->added);
+	variance = drift->squares[column] / (double) drift->added -
+		(sum / (double) drift->added) * (sum / (double) drift->added);
 	variance = variance > 0 ? variance : 0;
 	for (int b = 1; b < RIG_DRIFT_BLOCKS; b++)
 	{

@@ -161,7 +161,8 @@ weigh_row_pca(Training *training, RigModel *model, RigArena *arena, const RigTra
 }
 
 static RigStatus
-fit_row_pca(Training *training, RigModel *model, RigArena *arena, const RigTrainingRows *rows, const RigProgress *progress)
+fit_row_pca(Training *training, RigModel *model, RigArena *arena, const RigTrainingRows *rows,
+			const RigProgress *progress)
 {
 	RigPcaOptions options = rig_pca_defaults();
 	RigStatus	status;
@@ -195,8 +196,8 @@ choose_windows(Training *training, const RigTrainingRows *rows, int64_t *count)
 }
 
 static RigStatus
-weigh_window_pca(Training *training, RigModel *model, RigArena *arena, const RigTrainingRows *rows, const int64_t *starts,
-				 int64_t count)
+weigh_window_pca(Training *training, RigModel *model, RigArena *arena, const RigTrainingRows *rows,
+				 const int64_t *starts, int64_t count)
 {
 	int32_t		cells = model->features * RIG_MODEL_WINDOW;
 	double	   *squares = rig_arena_allocate(training->scratch, (size_t) cells * sizeof(double));
@@ -218,7 +219,8 @@ weigh_window_pca(Training *training, RigModel *model, RigArena *arena, const Rig
 }
 
 static RigStatus
-fit_window_pca(Training *training, RigModel *model, RigArena *arena, const RigTrainingRows *rows, const RigProgress *progress)
+fit_window_pca(Training *training, RigModel *model, RigArena *arena, const RigTrainingRows *rows,
+			   const RigProgress *progress)
 {
 	RigPcaOptions options = rig_pca_defaults();
 	int64_t		count;
@@ -303,9 +305,9 @@ fit_autoencoder(Training *training, const RigTrainingRows *rows)
 	RigStatus	status;
 
 	options.steps = RIG_MODEL_WINDOW;
-	status = rig_autoencoder_train(&model->autoencoder, training->arena, training->scratch, rows->prepared, rows->present,
-								   model->features, model->features, rows->window_starts, count, &options, model->seed,
-								   &progress, &training->metrics->autoencoder);
+	status = rig_autoencoder_train(&model->autoencoder, training->arena, training->scratch, rows->prepared,
+								   rows->present, model->features, model->features, rows->window_starts, count,
+								   &options, model->seed, &progress, &training->metrics->autoencoder);
 	if (status == RIG_INVALID_ARGUMENT)
 	{
 		model->autoencoder = (RigAutoencoder) {0};
@@ -403,7 +405,8 @@ score_held_out(Training *training, RigCrossScores *scores)
 
 RigStatus
 rig_model_train(RigModel *model, RigArena *arena, RigArena *scratch, const RigDataset *data, const char *const *names,
-				const RigTrainingOptions *options, uint64_t seed, const RigProgress *progress, RigTrainingMetrics *metrics)
+				const RigTrainingOptions *options, uint64_t seed, const RigProgress *progress,
+				RigTrainingMetrics *metrics)
 {
 	Training	training = {
 		.model = model, .arena = arena, .scratch = scratch, .data = data, .options = options, .progress = progress,

@@ -168,7 +168,8 @@ choose_by_rule(const RigPcaBasis *basis, const RigPcaOptions *options)
 	switch (options->rule)
 	{
 		case RIG_PCA_SHARE:
-			while (chosen < most && held + basis->variances[chosen - 1] < options->variance_share * basis->total_variance)
+			while (chosen < most &&
+				   held + basis->variances[chosen - 1] < options->variance_share * basis->total_variance)
 				held += basis->variances[chosen++ - 1];
 			break;
 		case RIG_PCA_NOISE:
@@ -212,7 +213,8 @@ rig_pca_basis_score(const RigPcaBasis *basis, int32_t components, const float *s
 		double		score = 0;
 
 		for (int32_t d = 0; d < basis->dimensions; d++)
-			score += basis->loadings[(size_t) k * (size_t) basis->dimensions + d] * ((double) sample[d] - basis->mean[d]);
+			score +=
+				basis->loadings[(size_t) k * (size_t) basis->dimensions + d] * ((double) sample[d] - basis->mean[d]);
 		*t2 += score * score / basis->variances[k];
 		kept += score * score;
 	}

@@ -312,8 +312,8 @@ rig_pca_krylov(RigPcaBasis *basis, RigArena *scratch, const RigPcaSamples *sampl
 	for (int32_t k = 0; k < basis->components; k++)
 	{
 		basis->variances[k] = fmax(space.values[k], 0) * basis->total_variance;
-		memcpy(basis->loadings + (size_t) k * (size_t) basis->dimensions, space.fresh + (size_t) k * (size_t) space.size,
-			   (size_t) basis->dimensions * sizeof(double));
+		memcpy(basis->loadings + (size_t) k * (size_t) basis->dimensions,
+			   space.fresh + (size_t) k * (size_t) space.size, (size_t) basis->dimensions * sizeof(double));
 	}
 	return RIG_OK;
 }

@@ -40,7 +40,8 @@ rig_episode_advance(RigEpisode *episode, float risk, float surprise, double alar
 
 	if (isnan(risk))
 		return RIG_EPISODE_NONE;
-	episode->recent = (uint8_t) ((episode->recent << 1 | (risk >= RIG_EPISODE_ALARM_RISK)) & ((1 << RIG_EPISODE_RECENT) - 1));
+	episode->recent =
+		(uint8_t) ((episode->recent << 1 | (risk >= RIG_EPISODE_ALARM_RISK)) & ((1 << RIG_EPISODE_RECENT) - 1));
 	episode->cusum = rig_cusum_advance(episode->cusum, surprise);
 	if (episode->open)
 	{

@@ -127,7 +127,8 @@ static void
 fit_winsorised(RigScale *scale, int32_t feature, float *values, int64_t count, const RigScaleOptions *options)
 {
 	double		low = select_quantile(values, count, 0, WINSORISED_TAIL);
-	double		high = select_quantile(values, count, (int64_t) (WINSORISED_TAIL * (double) (count - 1)), 1 - WINSORISED_TAIL);
+	double high =
+		select_quantile(values, count, (int64_t) (WINSORISED_TAIL * (double) (count - 1)), 1 - WINSORISED_TAIL);
 	double		mean;
 	double		deviation;
 

@@ -99,7 +99,8 @@ slide(RigWindow *window)
 	{
 		size_t		projection = 4 * (size_t) window->model->autoencoder.hidden;
 
-		memmove(window->projections, window->projections + window->first * projection, kept * projection * sizeof(float));
+		memmove(window->projections, window->projections + window->first * projection,
+				kept * projection * sizeof(float));
 		memmove(window->projected, window->projected + window->first, kept);
 	}
 	window->first = 0;
@@ -242,8 +243,8 @@ score_window_pca(RigScorer *scorer, const float *rows)
 	rig_pca_score(&model->window_pca, rows, NULL, NULL, NULL, scorer->residual);
 	memset(scorer->parts, 0, (size_t) model->features * sizeof(float));
 	for (int32_t r = 0; r < RIG_MODEL_WINDOW; r++)
-		add_squares(scorer->residual + (size_t) r * model->features, model->window_weight + (size_t) r * model->features,
-					model->features, scorer->parts);
+		add_squares(scorer->residual + (size_t) r * model->features,
+					model->window_weight + (size_t) r * model->features, model->features, scorer->parts);
 	for (int32_t f = 0; f < model->features; f++)
 		largest = fmaxf(largest, scorer->parts[f]);
 	return largest / RIG_MODEL_WINDOW;
@@ -335,7 +336,8 @@ score_block(RigScorer *scorer, RigWindow *window, int32_t count, int32_t stride,
 		score_window(scorer, window, start + r + 1, stride, score);
 		rig_score_combine(model, score);
 		if (score->risk >= scorer->explain_from)
-			score->explanation = rig_explain(scorer, window, start + r, scorer->values + (size_t) r * model->features, score);
+			score->explanation =
+				rig_explain(scorer, window, start + r, scorer->values + (size_t) r * model->features, score);
 	}
 }
 

@@ -176,7 +176,7 @@ combine_rows(const RigCrossScores *scores, const RigModel *model, RigCombination
 		for (int k = 0; k < RIG_DETECTORS; k++)
 		{
 			bool		of_window = k == RIG_DETECTOR_WINDOW || k == RIG_DETECTOR_LSTM;
-			float		raw = model->has[k] && !(of_window && combination == RIG_COMBINATION_ROW) ? scores->raw[k][r] : NAN;
+			float raw = model->has[k] && !(of_window && combination == RIG_COMBINATION_ROW) ? scores->raw[k][r] : NAN;
 
 			surprises[k] = isnan(raw) ? NAN : rig_score_surprise(model, (RigDetector) k, raw);
 			windowed |= of_window && !isnan(raw);

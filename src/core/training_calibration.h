@@ -38,8 +38,8 @@ extern RigFold rig_fold_limits(int64_t rows, int fold);
 extern RigStatus rig_cross_begin(RigCrossScores *scores, RigArena *arena, int64_t rows);
 
 /* Scores the rows first .. last - 1 of data with model, whose windows begin in them. */
-extern RigStatus rig_cross_score(RigCrossScores *scores, RigArena *scratch, const RigModel *model, const RigDataset *data,
-								 int64_t first, int64_t last);
+extern RigStatus rig_cross_score(RigCrossScores *scores, RigArena *scratch, const RigModel *model,
+								 const RigDataset *data, int64_t first, int64_t last);
 
 /* The same, but only the scores of the autoencoder are kept. */
 extern RigStatus rig_cross_score_autoencoder(RigCrossScores *scores, RigArena *scratch, const RigModel *model,

@@ -55,7 +55,8 @@ sensor_names(const RigModel *model, const RigScore *score)
 	Datum		names[NAMED_SENSORS];
 	int			count = 0;
 
-	while (score->explanation != NULL && count < Min(NAMED_SENSORS, model->features) && score->explanation[count].share > 0)
+	while (score->explanation != NULL && count < Min(NAMED_SENSORS, model->features) &&
+		   score->explanation[count].share > 0)
 	{
 		names[count] = CStringGetTextDatum(model->names[score->explanation[count].feature]);
 		count++;

@@ -36,7 +36,8 @@ named_count(const RigModel *model, const RigScore *score)
 {
 	int32		count = 0;
 
-	while (score->explanation != NULL && count < Min(NAMED_SENSORS, model->features) && score->explanation[count].share > 0)
+	while (score->explanation != NULL && count < Min(NAMED_SENSORS, model->features) &&
+		   score->explanation[count].share > 0)
 		count++;
 	return count;
 }
@@ -86,7 +87,8 @@ explanation_json(const RigModel *model, const RigScore *score)
 
 /* Runs one of the statements below, each of which is planned once per backend. */
 static void
-run_statement(SPIPlanPtr *plan, const char *statement, int count, Oid *types, Datum *arguments, const char *nulls, int64 *id)
+run_statement(SPIPlanPtr *plan, const char *statement, int count, Oid *types, Datum *arguments, const char *nulls,
+			  int64 *id)
 {
 	bool		isnull;
 
@@ -100,7 +102,9 @@ run_statement(SPIPlanPtr *plan, const char *statement, int count, Oid *types, Da
 	if (SPI_execute_plan(*plan, arguments, nulls, false, 0) < 0)
 		elog(ERROR, "change of an incident failed");
 	if (id != NULL)
-		*id = SPI_processed == 1 ? DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull)) : 0;
+		*id = SPI_processed == 1 ?
+			DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull)) :
+			0;
 	SPI_finish();
 }
 

@@ -401,7 +401,7 @@ void
 rig_ingest_store_leaf(IngestBatch *batch, int32 first, int32 last)
 {
 	Relation	leaf = open_leaf(batch->rows[first].readings[0]->day);
-	Relation	index = rig_ingest_open_key(leaf);	/* also where no row is looked up: it is what keeps duplicates out */
+	Relation index = rig_ingest_open_key(leaf); /* also where no row is looked up: it is what keeps duplicates out */
 
 	for (int attempt = 0;; attempt++)
 	{

@@ -283,8 +283,10 @@ replay(Run *run, RigWindow *window, TimestampTz before)
 	int64		times[RIG_SCORING_REPLAY];
 	int32		count = read_leaf(run, run->leaf, run->key, before, RIG_SCORING_REPLAY, rows, times);
 
-	if (count < RIG_SCORING_REPLAY && rig_ingest_day(before - REPLAY_PERIODS * run->cached->model->period) < rig_ingest_day(before))
-		count += read_day_before(run, before, RIG_SCORING_REPLAY - count, rows + (Size) count * features, times + count);
+	if (count < RIG_SCORING_REPLAY &&
+		rig_ingest_day(before - REPLAY_PERIODS * run->cached->model->period) < rig_ingest_day(before))
+		count +=
+			read_day_before(run, before, RIG_SCORING_REPLAY - count, rows + (Size) count * features, times + count);
 	rig_window_clear(window);
 	for (int32 i = count - 1; i >= 0; i--)
 		rig_score_rows(run->cached->scorer, window, rows + (Size) i * features, &times[i], 1, 0, NULL);

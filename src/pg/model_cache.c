@@ -109,12 +109,14 @@ add(int32 id, int32 version, Datum payload)
 {
 	struct varlena *bytes = PG_DETOAST_DATUM(payload);
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "rigalpha model", ALLOCSET_DEFAULT_SIZES);
-	RigCachedModel made = {.id = id, .version = version, .context = context, .model = MemoryContextAlloc(context, sizeof(RigModel))};
+	RigCachedModel made = {
+		.id = id, .version = version, .context = context, .model = MemoryContextAlloc(context, sizeof(RigModel))};
 	RigCachedModel *cached;
 	const char *problem = "out of memory";
 
 	rig_arena_init(&made.arena, rig_context_allocator(context), 0);
-	if (rig_model_decode(made.model, &made.arena, (const uint8_t *) VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes), &problem) != RIG_OK)
+	if (rig_model_decode(made.model, &made.arena, (const uint8_t *) VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes),
+						 &problem) != RIG_OK)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_CORRUPTED),
 				 errmsg("payload of model version %d cannot be used: %s", id, problem),
@@ -140,7 +142,8 @@ take_result(void)
 	RigCachedModel *cached = rig_model_find(id);
 
 	if (cached == NULL)
-		cached = add(id, DatumGetInt32(SPI_getbinval(row, descriptor, 2, &isnull)), SPI_getbinval(row, descriptor, 3, &isnull));
+		cached = add(id, DatumGetInt32(SPI_getbinval(row, descriptor, 2, &isnull)),
+					 SPI_getbinval(row, descriptor, 3, &isnull));
 	return cached;
 }
 

@@ -59,7 +59,8 @@ rig_row_from_json(const RigModel *model, Jsonb *sensors)
 	{
 		JsonbValue	found;
 
-		values[f] = json_number(getKeyJsonValueFromContainer(&sensors->root, model->names[f], strlen(model->names[f]), &found));
+		values[f] = json_number(
+			getKeyJsonValueFromContainer(&sensors->root, model->names[f], strlen(model->names[f]), &found));
 	}
 	return values;
 }

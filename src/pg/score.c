@@ -75,7 +75,8 @@ score_last(RigCachedModel *cached, CallSite *site, const float *values, int32 ro
 		times[i] = i * cached->model->period;
 	if (rows > 1)
 		rig_score_rows(cached->scorer, site->window, values, times, rows - 1, 1, NULL);
-	rig_score_rows(cached->scorer, site->window, values + (int64) (rows - 1) * features, times + rows - 1, 1, 1, &score);
+	rig_score_rows(cached->scorer, site->window, values + (int64) (rows - 1) * features, times + rows - 1, 1, 1,
+				   &score);
 	pfree(times);
 	return score;
 }
@@ -104,7 +105,8 @@ rig_score_json(PG_FUNCTION_ARGS)
 	CallSite   *site = call_site(fcinfo);
 	RigCachedModel *cached = open_model(fcinfo, site, PG_GETARG_DATUM(0), 0);
 
-	return float_or_null(fcinfo, score_last(cached, site, rig_row_from_json(cached->model, PG_GETARG_JSONB_P(1)), 1).risk);
+	return float_or_null(fcinfo,
+						 score_last(cached, site, rig_row_from_json(cached->model, PG_GETARG_JSONB_P(1)), 1).risk);
 }
 
 Datum
@@ -134,7 +136,8 @@ squared_residual(const RigCachedModel *cached, const CallSite *site, const RigSc
 	if (isnan(score->raw[RIG_DETECTOR_RESIDUAL]))
 		return NAN;
 	rig_pca_score(&cached->model->row_pca,
-				  site->window->prepared + (Size) (site->window->end - 1) * cached->model->features, NULL, &q, NULL, NULL);
+				  site->window->prepared + (Size) (site->window->end - 1) * cached->model->features, NULL, &q, NULL,
+				  NULL);
 	return q;
 }
 
@@ -203,7 +206,8 @@ rig_lstm_score(PG_FUNCTION_ARGS)
 	if (isnull)
 		PG_RETURN_NULL();
 	time *= cached->model->period;
-	rig_score_rows(cached->scorer, window, rig_row_from_array(cached->model, DatumGetArrayTypeP(sensors), 1), &time, 1, 1, &score);
+	rig_score_rows(cached->scorer, window, rig_row_from_array(cached->model, DatumGetArrayTypeP(sensors), 1), &time,
+				   1, 1, &score);
 	return float_or_null(fcinfo, rig_risk(score.surprises[RIG_DETECTOR_LSTM], cached->model->alarm_surprise));
 }
 
@@ -217,7 +221,8 @@ static const char *const detector_names[RIG_DETECTORS] = {
 };
 
 static void
-put_contribution(ReturnSetInfo *result, const RigModel *model, const RigContribution *contribution, bool missing, int rank)
+put_contribution(ReturnSetInfo *result, const RigModel *model, const RigContribution *contribution, bool missing,
+				 int rank)
 {
 	Datum		values[8];
 	bool		nulls[8] = {false};
@@ -256,6 +261,7 @@ rig_explain_reading(PG_FUNCTION_ARGS)
 	if (score.explanation == NULL)
 		return (Datum) 0;
 	for (int32 i = 0; i < Min(top, cached->model->features); i++)
-		put_contribution((ReturnSetInfo *) fcinfo->resultinfo, cached->model, &score.explanation[i], isnan(values[score.explanation[i].feature]), i + 1);
+		put_contribution((ReturnSetInfo *) fcinfo->resultinfo, cached->model, &score.explanation[i],
+						 isnan(values[score.explanation[i].feature]), i + 1);
 	return (Datum) 0;
 }

@@ -80,7 +80,8 @@ equals_strtod(const char *text)
 		tap_note("short form differs from strtod: %.300s gives %a, not %a", text, short_result, expected);
 		return false;
 	}
-	if (rig_number_read_expected(&layout, padded, &short_result) == NULL || !agrees_with_layout(padded, strlen(text), expected))
+	if (rig_number_read_expected(&layout, padded, &short_result) == NULL ||
+		!agrees_with_layout(padded, strlen(text), expected))
 	{
 		tap_note("not read by its own layout: %.300s", text);
 		return false;
@@ -293,7 +294,8 @@ test_grammar(void)
 		snprintf(padded, sizeof(padded), "%s,                    ", cases[i].text);
 		for (int whole = 0; whole < RIG_WORD_SIZE; whole++)
 			for (int behind = 0; whole + behind <= RIG_WORD_SIZE; behind++)
-				if (behind < RIG_WORD_SIZE && (end = rig_number_read_expected(&rig_number_layouts[whole][behind], padded, &number)) != NULL)
+				if (behind < RIG_WORD_SIZE &&
+					(end = rig_number_read_expected(&rig_number_layouts[whole][behind], padded, &number)) != NULL)
 					tap_ok(end - padded == result && *end == ',', "and so it is where it is expected");
 		free(bytes);
 	}

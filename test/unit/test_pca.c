@@ -145,7 +145,11 @@ test_reference(void)
 static void
 test_scores(RigRandom *random)
 {
-	enum { COUNT = 700, WIDEST = 70 };
+	enum
+	{
+		COUNT = 700,
+		WIDEST = 70
+	};
 	static float rows[COUNT * WIDEST];
 	bool		near = true;
 	bool		consistent = true;
@@ -164,9 +168,11 @@ test_scores(RigRandom *random)
 			options.components = components;
 			for (int i = 0; i < COUNT * dimensions; i++)
 				rows[i] = (float) rig_random_normal(random) + (i % dimensions < 3 ? (float) (i % 11) : 0);
-			if (rig_pca_decompose(&basis, &arena, &scratch, rows, dimensions, NULL, COUNT, dimensions, components, NULL) != RIG_OK
-				|| rig_pca_fit(&pca, &arena, &scratch, rows, dimensions, NULL, COUNT, dimensions, &options, NULL) != RIG_OK
-				|| pca.components != components)
+			if (rig_pca_decompose(&basis, &arena, &scratch, rows, dimensions, NULL, COUNT, dimensions, components,
+								  NULL) != RIG_OK ||
+				rig_pca_fit(&pca, &arena, &scratch, rows, dimensions, NULL, COUNT, dimensions, &options, NULL) !=
+					RIG_OK ||
+				pca.components != components)
 			{
 				near = false;
 				continue;
@@ -246,7 +252,12 @@ components_by(RigPcaRule rule, double share, const float *rows, int count, int f
 static void
 test_rules(RigRandom *random)
 {
-	enum { COUNT = 2000, FEATURES = 56, FACTORS = 6 };
+	enum
+	{
+		COUNT = 2000,
+		FEATURES = 56,
+		FACTORS = 6
+	};
 	static float rows[COUNT * FEATURES];
 	static float blank[COUNT * 4];
 
@@ -275,7 +286,11 @@ refuse_at(void *context, double fraction)
 static void
 test_limits(void)
 {
-	enum { ROWS = 400, FEATURES = 300 };
+	enum
+	{
+		ROWS = 400,
+		FEATURES = 300
+	};
 	static float rows[ROWS * FEATURES];
 	RigPcaBasis basis;
 	RigPca		pca;
@@ -291,7 +306,8 @@ test_limits(void)
 	tap_ok(rig_pca_decompose(&basis, &arena, &scratch, rows, 9, NULL, ROWS, 9, 3, &progress) == RIG_INTERRUPTED,
 		   "rows: ends when progress says so");
 	calls = 2;
-	tap_ok(rig_pca_decompose(&basis, &arena, &scratch, rows, FEATURES, NULL, ROWS, FEATURES, 3, &progress) == RIG_INTERRUPTED,
+	tap_ok(rig_pca_decompose(&basis, &arena, &scratch, rows, FEATURES, NULL, ROWS, FEATURES, 3, &progress) ==
+			   RIG_INTERRUPTED,
 		   "windows: ends when progress says so");
 	tap_ok(rig_pca_fit(&pca, &arena, &scratch, rows, 9, NULL, 1, 9, NULL, NULL) == RIG_INVALID_ARGUMENT, "one sample is too few");
 	tap_ok(rig_pca_fit(&pca, &arena, &scratch, rows, 9, NULL, 2, 9, NULL, NULL) == RIG_OK && pca.components == 1, "two give one component");
@@ -318,7 +334,13 @@ test_limits(void)
 static void
 test_windows(RigRandom *random)
 {
-	enum { COUNT = 300, FEATURES = 20, WINDOW = 20, DIMENSIONS = FEATURES * WINDOW };
+	enum
+	{
+		COUNT = 300,
+		FEATURES = 20,
+		WINDOW = 20,
+		DIMENSIONS = FEATURES * WINDOW
+	};
 	static float rows[(COUNT + WINDOW) * FEATURES];
 	int64_t		starts[COUNT];
 	RigPcaBasis basis;

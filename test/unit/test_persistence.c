@@ -78,7 +78,9 @@ test_cusum(void)
 		rig_episode_advance(&episode, 0.1f, 0.1f, 100, RIG_CUSUM_LIMIT);
 	tap_ok(!episode.open && episode.cusum == 0, "whose sum begins again when it ends");
 	for (int i = 0; i < 10000; i++)
-		quiet = quiet && rig_episode_advance(&slow, 0.6f, 0.999f * RIG_CUSUM_ALLOWANCE / (float) log(10), 100, RIG_CUSUM_LIMIT) == RIG_EPISODE_NONE;
+		quiet = quiet &&
+			rig_episode_advance(&slow, 0.6f, 0.999f * RIG_CUSUM_ALLOWANCE / (float) log(10), 100, RIG_CUSUM_LIMIT) ==
+				RIG_EPISODE_NONE;
 	tap_ok(quiet && slow.cusum == 0, "readings within the allowance never do");
 	tap_ok(rig_cusum_advance(4, 1000) == 4 + step, "one reading adds a bounded term");
 	tap_ok(rig_cusum_advance(1, 0) == 0, "the sum never falls below 0");
@@ -94,7 +96,11 @@ test_cusum(void)
 static void
 test_false_alarms(RigRandom *random)
 {
-	enum { READINGS = 2000000, LEVELS = 4 };
+	enum
+	{
+		READINGS = 2000000,
+		LEVELS = 4
+	};
 	int			above[LEVELS] = {0};
 	float		cusum = 0;
 	double		share = 0;

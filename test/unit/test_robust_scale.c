@@ -24,7 +24,8 @@ quantile(const float *sorted, int count, double share)
 	double		position = share * (count - 1);
 	int			rank = (int) position;
 
-	return rank + 1 < count ? sorted[rank] + (position - rank) * ((double) sorted[rank + 1] - sorted[rank]) : sorted[rank];
+	return rank + 1 < count ? sorted[rank] + (position - rank) * ((double) sorted[rank + 1] - sorted[rank]) :
+							  sorted[rank];
 }
 
 static bool
@@ -52,7 +53,10 @@ fit_column(const float *values, int64_t count, RigScaleMethod method, RigScaleFa
 static void
 test_quartiles(RigRandom *random)
 {
-	enum { MOST = 3000 };
+	enum
+	{
+		MOST = 3000
+	};
 	static float values[MOST];
 	static float sorted[MOST];
 	bool		same = true;
@@ -97,7 +101,10 @@ test_quartiles(RigRandom *random)
 static void
 test_outliers(RigRandom *random)
 {
-	enum { COUNT = 5000 };
+	enum
+	{
+		COUNT = 5000
+	};
 	static float values[COUNT];
 	RigScale	scale;
 
@@ -118,7 +125,10 @@ test_outliers(RigRandom *random)
 static void
 test_masks(void)
 {
-	enum { COUNT = 1000 };
+	enum
+	{
+		COUNT = 1000
+	};
 	static float values[COUNT];
 	RigScale	scale;
 	RigScaleOptions options = rig_scale_defaults();
