@@ -139,11 +139,11 @@ rig_calibration_fit(RigCalibration *calibration, RigArena *scratch, const float 
 		double		p = pow(share, (double) i / (RIG_CALIBRATION_POINTS - 1));
 		/* The score whose conformal p-value is the next that is not below p. */
 		int64_t		rank = count - (int64_t) ceil((p * (effective + 1) - 1) / effective * (double) count);
-		float score =
-			i == RIG_CALIBRATION_POINTS - 1 || rank >= count - tail ? calibration->threshold : sorted[rank];
 
-		calibration->scores[i] = score;
-		calibration->surprise[i] = (float) conformal(sorted, count, effective, score);
+		/* Rounding must not lead beyond either end. */
+		rank = i == RIG_CALIBRATION_POINTS - 1 || rank >= count - tail ? count - tail - 1 : rank < 0 ? 0 : rank;
+		calibration->scores[i] = sorted[rank];
+		calibration->surprise[i] = (float) conformal(sorted, count, effective, sorted[rank]);
 	}
 	fit_tail(calibration, sorted, count, tail, (double) tail * effective / (double) count);
 	return RIG_OK;
