@@ -1,6 +1,6 @@
 """Whether and when the eight fault scripts of the simulator become incidents. Each goes wrong on a
 machine of its own, which carries its name. What shows in the readings is simulated, with a model that
-has learnt the hours before; a clock that runs ahead and an outage need the real time."""
+has learnt the healthy hours before; a clock that runs ahead and an outage need the real time."""
 import datetime
 import os
 import tempfile
@@ -12,8 +12,8 @@ from quality import simulator
 
 STEP = 1  # seconds from reading to reading, as in a live stream
 BATCH = 250
-HISTORY_HOURS = 4.5  # enough to have seen all that a rig does
-BRIEF_HISTORY_HOURS = 1.2
+HISTORY_HOURS = 24
+BRIEF_HISTORY_HOURS = 8  # two or three times all that a rig does
 AFTER_HOURS = 1.1  # the longest script takes an hour
 SIMULATED = ("kick", "washout", "stick_slip", "bearing_wear", "pump_valve", "sensor_freeze")
 LIVE = ("clock_skew", "outage")
@@ -31,11 +31,19 @@ def first_incident(session, kind, fault):
 
 
 def measure_simulated(session, folder, hours):
-    """Kind of incident, delay in seconds and sensors by fault; None = not caught."""
+    """Kind of incident, delay in seconds and sensors by fault; None = not caught. The history is there
+    before the product may train, as when it is installed beside one."""
     truth = os.path.join(folder, "simulated")
-    start = simulator.midnight(1)
     after = int(hours * 3600)
-    simulator.backfill(session, start, hours + AFTER_HOURS, STEP, SIMULATED, truth, BATCH, lambda: simulator.train_due(session),
+    stored = 0
+
+    def after_batch():
+        nonlocal stored
+        stored += BATCH * STEP
+        if stored > after - BATCH * STEP:
+            simulator.train_due(session)
+
+    simulator.backfill(session, simulator.midnight(2), hours + AFTER_HOURS, STEP, SIMULATED, truth, BATCH, after_batch,
                        [f"{kind}@{kind}:{after}" for kind in SIMULATED])
     figures = {}
     for kind, fault in simulator.read_truth(truth).items():
