@@ -84,7 +84,7 @@ docs: ## check the documents: every link resolves
 ##@ Clean
 clean: ## remove what the build made
 	@for part in src bgworker web/server web/ui tools test/unit test/fuzz bench; do $(MAKE) -s -C $$part clean || exit 1; done
-	@rm -rf build/bin build/ui build/unit build/check results output_iso regression.out regression.diffs
+	@rm -rf build/bin build/ui build/unit build/check build/quality results output_iso regression.out regression.diffs
 
 distclean: clean ## also stop the demo, and remove its data and everything downloaded
 	@tools/demo.sh stop

@@ -24,11 +24,12 @@ class TapReport(QualityReport):
         self.number = 0
 
     def show(self, result):
-        if result["floor"] is not None:
-            self.check(f"{result['name']}: {number(result['ours'])} {result['unit']}, {'at least' if result['best'] == 'high' else 'at most'}"
-                       f" {result['floor']:g}", result["verdict"] != "below floor")
+        text = f"{result['name']}: {number(result['ours'])} {result['unit']}".rstrip()
+        if result["floor"] is None:
+            self.note(text)
         else:
-            print(f"# {result['name']}: {number(result['ours'])} {result['unit']}", flush=True)
+            bound = f"{'at least' if result['best'] == 'high' else 'at most'} {result['floor']:g}"
+            self.check(f"{text}, {bound}", result["verdict"] != "below floor")
 
     def check(self, text, passed, skipped=""):
         self.number += 1
