@@ -3,6 +3,7 @@
  *
  *   ingest.c           ingest(): order of the stages, the result
  *   ingest_kafka.c     worker_ingest(): the same between fence and positions of a Kafka source
+ *   kafka_positions.c  fence and positions
  *   ingest_arguments.c arguments of both
  *   ingest_parse.c     payload -> IngestReading, discovery of new names
  *   ingest_store.c     readings of one instant -> row; insert, merge, duplicate or conflict
