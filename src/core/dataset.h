@@ -14,6 +14,7 @@ typedef struct RigDataset
 	float	   *values;			/* rows x features, row-major; NaN = missing */
 	int64_t    *times;			/* microseconds; only differences matter */
 	int32_t    *series;			/* which machine, counted from 0; never descends */
+	int16_t    *states;			/* what the machine was doing, 0 = unknown; NULL = unknown throughout */
 } RigDataset;
 
 #endif

@@ -14,6 +14,10 @@ typedef struct Explaining
 {
 	const RigScorer *scorer;
 	const RigModel *model;
+	const RigScale *scale;		/* of the regime, like all that concerns the row */
+	const float *z_weight;
+	const RigPca *pca;			/* NULL = none */
+	const float *residual_weight;
 	const float *filled;		/* the reading */
 	const float *prepared;
 	const uint8_t *present;
@@ -33,11 +37,11 @@ part_z(Explaining *e)
 
 	for (int32_t f = 0; f < e->model->features; f++)
 	{
-		float		deviations = fabsf(e->prepared[f]) * e->model->z_weight[f];
+		float		deviations = fabsf(e->prepared[f]) * e->z_weight[f];
 
 		e->parts[f] = fmaxf(deviations - USUAL_DEVIATION, 0);
 		any |= e->parts[f] > 0;
-		if (deviations > fabsf(e->prepared[largest]) * e->model->z_weight[largest])
+		if (deviations > fabsf(e->prepared[largest]) * e->z_weight[largest])
 			largest = f;
 	}
 	if (!any)
@@ -48,9 +52,9 @@ part_z(Explaining *e)
 static void
 part_t2(Explaining *e)
 {
-	const RigPca *pca = &e->model->row_pca;
+	const RigPca *pca = e->pca;
 
-	for (int32_t k = 0; k < pca->components; k++)
+	for (int32_t k = 0; pca != NULL && k < pca->components; k++)
 	{
 		const float *loading = pca->loadings + (size_t) k * pca->dimensions;
 		float		score = 0;
@@ -60,7 +64,7 @@ part_t2(Explaining *e)
 		for (int32_t f = 0; f < pca->dimensions; f++)
 			e->parts[f] += score / pca->variances[k] * loading[f] * (e->prepared[f] - pca->mean[f]);
 	}
-	for (int32_t f = 0; f < pca->dimensions; f++)
+	for (int32_t f = 0; f < e->model->features; f++)
 		e->parts[f] = fmaxf(e->parts[f], 0);
 }
 
@@ -79,7 +83,7 @@ add_perpendicular(const float *residual, const float *weight, const float *prepa
 static void
 part_residual(Explaining *e)
 {
-	add_perpendicular(e->residual, e->model->residual_weight, e->prepared, e->model->features, e->parts);
+	add_perpendicular(e->residual, e->residual_weight, e->prepared, e->model->features, e->parts);
 }
 
 static void
@@ -127,14 +131,14 @@ static void (*const part_of[RIG_DETECTORS]) (Explaining *) = {
 static void
 look_at_row(Explaining *e)
 {
-	const RigPca *pca = &e->model->row_pca;
+	const RigPca *pca = e->pca;
 
 	for (int32_t f = 0; f < e->model->features; f++)
 	{
 		e->residual[f] = 0;
 		e->freedom[f] = 0;
 	}
-	if (!e->model->has[RIG_DETECTOR_RESIDUAL])
+	if (pca == NULL)
 		return;
 	rig_pca_score(pca, e->prepared, NULL, NULL, NULL, e->residual);
 	for (int32_t f = 0; f < pca->dimensions; f++)
@@ -155,7 +159,7 @@ expected_value(const Explaining *e, int32_t feature)
 
 	if (e->freedom[feature] > LEAST_REDUNDANCY)
 		z = e->prepared[feature] - e->residual[feature] / e->freedom[feature];
-	return rig_scale_restore(&e->model->scale, feature, z);
+	return rig_scale_restore(e->scale, feature, z);
 }
 
 /* Adds the shares of one detector, weighted; false when it points at nothing. */
@@ -199,12 +203,31 @@ compare_contributions(const void *a, const void *b)
 	return x->feature - y->feature;
 }
 
+/* What the row is judged by: its regime, if it has one, else the whole. */
+static void
+take_regime(Explaining *e, const RigRegime *regime, float *prepared)
+{
+	const RigModel *model = e->model;
+
+	e->scale = regime == NULL ? &model->scale : &regime->scale;
+	e->z_weight = regime == NULL ? model->z_weight : regime->z_weight;
+	e->residual_weight = regime == NULL ? model->residual_weight : regime->residual_weight;
+	e->pca = regime == NULL ? &model->row_pca : &regime->row_pca;
+	if (!model->has[RIG_DETECTOR_RESIDUAL] || (regime != NULL && !regime->has_pca))
+		e->pca = NULL;
+	if (regime != NULL)
+	{
+		rig_regime_prepare(regime, e->filled, prepared);
+		e->prepared = prepared;
+	}
+}
+
 RigContribution *
 rig_explain(const RigScorer *scorer, const RigWindow *window, int32_t row, const float *filled, const RigScore *score)
 {
 	const RigModel *model = scorer->model;
 	size_t		features = (size_t) model->features;
-	float	   *memory = rig_arena_allocate(scorer->explanations, (4 + RIG_MODEL_WINDOW) * features * sizeof(float));
+	float	   *memory = rig_arena_allocate(scorer->explanations, (5 + RIG_MODEL_WINDOW) * features * sizeof(float));
 	RigContribution *contributions = rig_arena_allocate(scorer->explanations, features * sizeof(RigContribution));
 	int32_t		start = row + 1 - RIG_MODEL_WINDOW;
 	float		total = 0;
@@ -219,13 +242,14 @@ rig_explain(const RigScorer *scorer, const RigWindow *window, int32_t row, const
 	e.residual = memory;
 	e.freedom = memory + features;
 	e.parts = memory + 2 * features;
-	e.window_residual = memory + 4 * features;
+	e.window_residual = memory + 5 * features;
+	take_regime(&e, rig_model_regime(model, score->state), memory + 4 * features);
 	memset(memory + 3 * features, 0, features * sizeof(float));
 	look_at_row(&e);
 	for (int32_t f = 0; f < model->features; f++)
 		contributions[f] = (RigContribution) {
 			.feature = f, .value = filled[f], .expected = expected_value(&e, f),
-			.z = model->scale.spread[f] > 0 ? (filled[f] - model->scale.center[f]) / model->scale.spread[f] : NAN,
+			.z = e.scale->spread[f] > 0 ? (filled[f] - e.scale->center[f]) / e.scale->spread[f] : NAN,
 		};
 	for (int k = 0; k < RIG_DETECTORS; k++)
 		if (score->surprises[k] > 0 &&

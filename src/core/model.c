@@ -30,6 +30,22 @@ rig_model_prepare(const RigModel *model, const float *values, float *prepared)
 	return prepare_row(values, model->scale.center, model->scale.spread, model->z_weight, model->features, prepared);
 }
 
+float
+rig_regime_prepare(const RigRegime *regime, const float *values, float *prepared)
+{
+	return prepare_row(values, regime->scale.center, regime->scale.spread, regime->z_weight, regime->scale.features,
+					   prepared);
+}
+
+const RigRegime *
+rig_model_regime(const RigModel *model, int16_t state)
+{
+	for (int32_t i = 0; i < model->regime_count; i++)
+		if (model->regimes[i].state == state)
+			return &model->regimes[i];
+	return NULL;
+}
+
 bool
 rig_model_rests_at(const RigModel *model, int32_t feature, float value)
 {

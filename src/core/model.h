@@ -21,6 +21,8 @@
 /* Limits that hold for every model, also for one that is imported. */
 #define RIG_MODEL_MAX_FEATURES 1600
 #define RIG_MODEL_MAX_NAME 63	/* bytes */
+#define RIG_MODEL_MAX_STATE 99	/* states are 1 .. 99; see state_words.h */
+#define RIG_MODEL_MAX_REGIMES 16
 #define RIG_MODEL_RESTS 2		/* resting values per feature */
 #define RIG_MODEL_WINDOW 20		/* readings that the windowed detectors look at */
 
@@ -48,6 +50,9 @@ typedef enum RigDetector
 	RIG_DETECTORS
 } RigDetector;
 
+/* The first detectors judge a reading by its regime. */
+#define RIG_REGIME_DETECTORS (RIG_DETECTOR_RESIDUAL + 1)
+
 /* How detectors are combined: which of them a reading has scores of. */
 typedef enum RigCombination
 {
@@ -55,6 +60,21 @@ typedef enum RigCombination
 	RIG_COMBINATION_WINDOW,		/* of its window as well */
 	RIG_COMBINATIONS
 } RigCombination;
+
+/*
+ * What is usual of single readings while the machine does one thing: what is remarkable while
+ * it drills would not be when everything it ever does is taken together. The arrays are as in
+ * RigModel.
+ */
+typedef struct RigRegime
+{
+	int16_t		state;			/* never 0 */
+	bool		has_pca;
+	RigScale	scale;
+	float	   *z_weight;
+	RigPca		row_pca;
+	float	   *residual_weight;
+} RigRegime;
 
 typedef struct RigModel
 {
@@ -79,11 +99,14 @@ typedef struct RigModel
 	float	   *z_weight;		/* per feature: 1 / deviation of its z; 0 = left out, as below */
 	RigPca		row_pca;		/* of prepared rows; its variances hold the drift */
 	float	   *residual_weight;	/* per feature: 1 / deviation of its residual */
+	int32_t		regime_count;
+	RigRegime  *regimes;		/* of the states that training saw enough of; the others are judged by the above */
 	RigPca		window_pca;		/* of RIG_MODEL_WINDOW prepared rows, oldest first */
 	float	   *window_weight;	/* per cell of the window: 1 / deviation of its residual */
 	RigForest	forest;
 	RigAutoencoder autoencoder;
 	RigCalibration calibrations[RIG_DETECTORS];
+	RigCalibration regime_calibrations[RIG_REGIME_DETECTORS];	/* of readings judged by a regime; count 0 = as above */
 	RigCalibration combined[RIG_COMBINATIONS];	/* of the combined surprise; count 0 = none */
 	float		weights[RIG_DETECTORS];
 } RigModel;
@@ -96,6 +119,12 @@ typedef struct RigModel
  * RIG_DETECTOR_Z, which is that of the row before clipping.
  */
 extern float rig_model_prepare(const RigModel *model, const float *values, float *prepared);
+
+/* The same with the scale of one regime; returns its score of RIG_DETECTOR_Z. */
+extern float rig_regime_prepare(const RigRegime *regime, const float *values, float *prepared);
+
+/* The regime of a state; NULL = none of its own. */
+extern const RigRegime *rig_model_regime(const RigModel *model, int16_t state);
 
 /* True when the feature rested at that value in training. */
 extern bool rig_model_rests_at(const RigModel *model, int32_t feature, float value);

@@ -412,6 +412,14 @@ walk_calibrations(Stream *stream, RigModel *model)
 		if (model->has[k])
 			walk_calibration(stream, &model->calibrations[k]);
 	}
+	for (int k = 0; k < RIG_REGIME_DETECTORS; k++)
+	{
+		int32_t		there = model->regime_calibrations[k].count > 0;
+
+		walk_count(stream, &there, 0, 1);
+		if (there)
+			walk_calibration(stream, &model->regime_calibrations[k]);
+	}
 	for (int c = 0; c < RIG_COMBINATIONS; c++)
 	{
 		int32_t		there = model->combined[c].count > 0;
@@ -435,6 +443,7 @@ walk_general(Stream *stream, RigModel *model)
 	walk_double(stream, &model->alarm_surprise);
 	walk_integer(stream, &detectors, 4);
 	walk_float(stream, &model->cusum_limit);
+	walk_count(stream, &model->regime_count, 0, RIG_MODEL_MAX_REGIMES);
 	if (stream->direction != READ || stream->status != RIG_OK)
 		return;
 	/* A day between readings leaves room for sums of periods. */
@@ -451,6 +460,54 @@ walk_general(Stream *stream, RigModel *model)
 		model->has[k] = detectors >> k & 1;
 	if (model->has[RIG_DETECTOR_T2] != model->has[RIG_DETECTOR_RESIDUAL])
 		fail(stream, "it has half of a detector");
+}
+
+/* One regime; its scale masks no more than that of the whole. */
+static void
+walk_regime(Stream *stream, RigModel *model, RigRegime *regime)
+{
+	size_t		features = (size_t) model->features;
+	int32_t		state = regime->state;
+	int32_t		has_pca = regime->has_pca;
+
+	walk_count(stream, &state, 1, RIG_MODEL_MAX_STATE);
+	walk_count(stream, &has_pca, 0, 1);
+	regime->state = (int16_t) state;
+	regime->has_pca = has_pca;
+	regime->scale.features = model->features;
+	regime->scale.masked = model->scale.masked;
+	walk_floats(stream, &regime->scale.center, features, true);
+	walk_not_negative(stream, &regime->scale.spread, features);
+	walk_not_negative(stream, &regime->z_weight, features);
+	if (!has_pca)
+		return;
+	walk_pca(stream, &regime->row_pca, model->features);
+	walk_not_negative(stream, &regime->residual_weight, features);
+}
+
+static void
+walk_regimes(Stream *stream, RigModel *model)
+{
+	if (stream->direction == READ && stream->status == RIG_OK)
+	{
+		model->regimes = rig_arena_allocate(stream->arena, (size_t) model->regime_count * sizeof(RigRegime));
+		if (model->regimes == NULL)
+			stream->status = RIG_OUT_OF_MEMORY;
+		else
+			memset(model->regimes, 0, (size_t) model->regime_count * sizeof(RigRegime));
+	}
+	for (int32_t i = 0; stream->status == RIG_OK && i < model->regime_count; i++)
+	{
+		walk_regime(stream, model, &model->regimes[i]);
+		if (stream->direction == READ && i > 0 && model->regimes[i].state <= model->regimes[i - 1].state)
+			fail(stream, "its states are not in order");
+	}
+}
+
+static bool
+has_regimes(const RigModel *model)
+{
+	return model->regime_count > 0;
 }
 
 static bool
@@ -495,6 +552,7 @@ static const struct
 	{TAG('N', 'A', 'M', 'E'), always, walk_names},
 	{TAG('N', 'O', 'R', 'M'), always, walk_scale},
 	{TAG('R', 'P', 'C', 'A'), has_row_pca, walk_row_pca},
+	{TAG('R', 'E', 'G', 'M'), has_regimes, walk_regimes},
 	{TAG('W', 'P', 'C', 'A'), has_window_pca, walk_window_pca},
 	{TAG('F', 'R', 'S', 'T'), has_forest, walk_forest},
 	{TAG('L', 'S', 'T', 'M'), has_autoencoder, walk_autoencoder},

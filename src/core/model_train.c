@@ -18,6 +18,9 @@
 /* Residuals smaller than this share of the feature's deviation are rounding. */
 #define LEAST_DEVIATION 0.05
 
+/* A state with fewer rows is judged by all rows together. */
+#define LEAST_REGIME_ROWS 500
+
 /* Share of the rows, at the end, that calibrate the autoencoder: it is not trained once per fold. */
 #define AUTOENCODER_CALIBRATION 0.2
 
@@ -244,6 +247,103 @@ fit_window_pca(Training *training, RigModel *model, RigArena *arena, const RigTr
 	return status;
 }
 
+/* The rows of one state; their windows do not matter. */
+static RigStatus
+gather_state(RigTrainingRows *own, RigArena *arena, const RigTrainingRows *rows, int32_t features, int16_t state,
+			 int64_t count)
+{
+	size_t		cells = (size_t) count * (size_t) features;
+
+	*own = (RigTrainingRows) {0};
+	own->filled = rig_arena_allocate(arena, cells * sizeof(float));
+	own->prepared = rig_arena_allocate(arena, cells * sizeof(float));
+	if (own->filled == NULL || own->prepared == NULL)
+		return RIG_OUT_OF_MEMORY;
+	for (int64_t r = 0; r < rows->count; r++)
+		if (rows->states[r] == state)
+			memcpy(own->filled + own->count++ * features, rows->filled + r * features,
+				   (size_t) features * sizeof(float));
+	return RIG_OK;
+}
+
+/*
+ * Scale of one state. What is masked altogether is masked here; what merely rests in this state
+ * keeps its usual spread, so that it is noticed when it moves.
+ */
+static RigStatus
+fit_regime_scale(Training *training, RigModel *part, RigArena *arena, const RigTrainingRows *own)
+{
+	const RigModel *model = training->model;
+	RigScale	whole = part->scale;
+	RigScaleOptions scaling = rig_scale_defaults();
+	RigStatus	status;
+
+	scaling.method = RIG_SCALE_WINSORISED;
+	status = rig_scale_fit(&part->scale, arena, training->scratch, own->filled, own->count, model->features, &scaling);
+	part->scale.masked = whole.masked;
+	for (int32_t f = 0; status == RIG_OK && f < model->features; f++)
+		if (whole.spread[f] == 0 || part->scale.spread[f] == 0)
+			part->scale.spread[f] = whole.spread[f];
+	return status;
+}
+
+static RigStatus
+fit_regime(Training *training, RigRegime *regime, RigModel *part, RigArena *arena, const RigTrainingRows *rows,
+		   int64_t count)
+{
+	RigTrainingRows own;
+	RigStatus	status = gather_state(&own, training->scratch, rows, part->features, regime->state, count);
+	bool		wants_pca = part->has[RIG_DETECTOR_RESIDUAL];
+
+	if (status == RIG_OK)
+		status = fit_regime_scale(training, part, arena, &own);
+	if (status != RIG_OK)
+		return status;
+	for (int64_t r = 0; r < own.count; r++)
+		rig_model_prepare(part, own.filled + r * part->features, own.prepared + r * part->features);
+	status = weigh_z(training, part, arena, &own);
+	part->has[RIG_DETECTOR_RESIDUAL] = false;
+	if (status == RIG_OK && wants_pca)
+		status = fit_row_pca(training, part, arena, &own, NULL);
+	regime->has_pca = part->has[RIG_DETECTOR_RESIDUAL];
+	regime->scale = part->scale;
+	regime->z_weight = part->z_weight;
+	regime->row_pca = part->row_pca;
+	regime->residual_weight = part->residual_weight;
+	return status;
+}
+
+/* A regime for every state that there are enough rows of. */
+static RigStatus
+fit_regimes(Training *training, RigModel *model, RigArena *arena, const RigTrainingRows *rows)
+{
+	int64_t		counts[RIG_MODEL_MAX_STATE + 1] = {0};
+	RigStatus	status = RIG_OK;
+
+	model->regime_count = 0;
+	model->regimes = rig_arena_allocate(arena, RIG_MODEL_MAX_REGIMES * sizeof(RigRegime));
+	if (model->regimes == NULL)
+		return RIG_OUT_OF_MEMORY;
+	for (int64_t r = 0; r < rows->count; r++)
+		if (rows->states[r] > 0 && rows->states[r] <= RIG_MODEL_MAX_STATE)
+			counts[rows->states[r]]++;
+	for (int16_t state = 1; status == RIG_OK && state <= RIG_MODEL_MAX_STATE; state++)
+	{
+		RigArena	inner = rig_arena_child(training->scratch);
+		Training	step = *training;
+		RigModel	part = *model;
+
+		if (counts[state] < LEAST_REGIME_ROWS || model->regime_count == RIG_MODEL_MAX_REGIMES)
+			continue;
+		step.scratch = &inner;
+		model->regimes[model->regime_count].state = state;
+		status = fit_regime(&step, &model->regimes[model->regime_count], &part, arena, rows, counts[state]);
+		model->regime_count++;
+		rig_arena_release(&inner);
+	}
+	return status;
+}
+
 /* Everything but the autoencoder and the calibration, learnt from data. */
 static RigStatus
 fit_detectors(Training *training, RigModel *model, RigArena *arena, const RigDataset *data, RigTrainingRows *rows)
@@ -268,6 +368,8 @@ fit_detectors(Training *training, RigModel *model, RigArena *arena, const RigDat
 	model->has[RIG_DETECTOR_Z] = wants(algorithm, RIG_DETECTOR_Z);
 	if (status == RIG_OK && wants(algorithm, RIG_DETECTOR_RESIDUAL))
 		status = fit_row_pca(training, model, arena, rows, &progress);
+	if (status == RIG_OK && (wants(algorithm, RIG_DETECTOR_RESIDUAL) || wants(algorithm, RIG_DETECTOR_Z)))
+		status = fit_regimes(training, model, arena, rows);
 	if (status == RIG_OK && wants(algorithm, RIG_DETECTOR_WINDOW))
 		status = fit_window_pca(training, model, arena, rows, &progress);
 	if (status == RIG_OK && wants(algorithm, RIG_DETECTOR_FOREST))

@@ -50,6 +50,8 @@ rig_window_clear(RigWindow *window)
 	window->time = RIG_SCORING_NO_TIME;
 	window->first = window->end = 0;
 	window->unscored = 0;
+	window->state = 0;
+	window->settled = 0;
 	for (int32_t f = 0; f < window->model->features; f++)
 	{
 		window->last_values[f] = NAN;
@@ -72,10 +74,11 @@ rig_scorer_create(RigArena *arena, const RigModel *model)
 	scorer->forest = allocate_floats(arena, RIG_SCORING_BLOCK);
 	scorer->residual = allocate_floats(arena, RIG_MODEL_WINDOW * features);
 	scorer->parts = allocate_floats(arena, features);
+	scorer->row = allocate_floats(arena, features);
 	if (model->has[RIG_DETECTOR_LSTM])
 		scorer->autoencoder = rig_arena_allocate(arena, rig_autoencoder_scratch_size(&model->autoencoder));
 	if (scorer->values == NULL || scorer->z == NULL || scorer->forest == NULL || scorer->residual == NULL ||
-		scorer->parts == NULL ||
+		scorer->parts == NULL || scorer->row == NULL ||
 		(model->has[RIG_DETECTOR_LSTM] && scorer->autoencoder == NULL))
 		return NULL;
 	return scorer;
@@ -161,6 +164,14 @@ follows_gap(const RigWindow *window, int64_t time)
 {
 	return window->model->period > 0 && window->time != RIG_SCORING_NO_TIME &&
 		time - window->time > RIG_SCORING_GAP_PERIODS * window->model->period;
+}
+
+int16_t
+rig_window_settle(RigWindow *window, int16_t state)
+{
+	window->settled = state == window->state ? window->settled + 1 : 1;
+	window->state = state;
+	return window->settled > RIG_MODEL_WINDOW ? state : 0;
 }
 
 float
@@ -273,11 +284,15 @@ score_window(RigScorer *scorer, RigWindow *window, int32_t end, int32_t stride, 
 #define BOUNDED_FROM 1.0f
 
 float
-rig_score_surprise(const RigModel *model, RigDetector detector, float raw)
+rig_score_surprise(const RigModel *model, RigDetector detector, float raw, bool by_regime)
 {
-	float		surprise = rig_calibration_surprise(&model->calibrations[detector], raw);
+	const RigCalibration *calibration = &model->calibrations[detector];
+	float		surprise;
 	double		p;
 
+	if (by_regime && (int) detector < (int) RIG_REGIME_DETECTORS && model->regime_calibrations[detector].count > 0)
+		calibration = &model->regime_calibrations[detector];
+	surprise = rig_calibration_surprise(calibration, raw);
 	if (!(surprise > BOUNDED_FROM) || (detector != RIG_DETECTOR_Z && detector != RIG_DETECTOR_RESIDUAL))
 		return surprise;
 	p = model->features * erfc((double) raw / sqrt(2.0));
@@ -291,7 +306,7 @@ rig_score_combine(const RigModel *model, RigScore *score)
 
 	for (int k = 0; k < RIG_DETECTORS; k++)
 		if (!isnan(score->raw[k]))
-			score->surprises[k] = rig_score_surprise(model, (RigDetector) k, score->raw[k]);
+			score->surprises[k] = rig_score_surprise(model, (RigDetector) k, score->raw[k], score->by_regime);
 	if (!isnan(score->raw[RIG_DETECTOR_WINDOW]) || !isnan(score->raw[RIG_DETECTOR_LSTM]))
 		combination = RIG_COMBINATION_WINDOW;
 	score->surprise = (float) rig_combine_cauchy(score->surprises, model->weights, RIG_DETECTORS);
@@ -310,12 +325,44 @@ begin_score(RigScore *score)
 		score->raw[k] = score->surprises[k] = NAN;
 }
 
+/* z and row PCA of a block's row, by its regime if it has one. */
+static void
+score_row(RigScorer *scorer, const float *prepared, int32_t block_row, RigScore *score)
+{
+	const RigModel *model = scorer->model;
+	const RigRegime *regime = rig_model_regime(model, score->state);
+	const RigPca *pca = regime == NULL ? &model->row_pca : &regime->row_pca;
+	const float *weight = regime == NULL ? model->residual_weight : regime->residual_weight;
+	float		z = scorer->z[block_row];
+
+	score->by_regime = regime != NULL;
+	if (regime != NULL)
+	{
+		z = rig_regime_prepare(regime, scorer->values + (size_t) block_row * model->features, scorer->row);
+		prepared = scorer->row;
+	}
+	if (model->has[RIG_DETECTOR_Z])
+		score->raw[RIG_DETECTOR_Z] = z;
+	if (!model->has[RIG_DETECTOR_RESIDUAL] || (regime != NULL && !regime->has_pca))
+		return;
+	rig_pca_score(pca, prepared, &score->raw[RIG_DETECTOR_T2], NULL, NULL, scorer->residual);
+	score->raw[RIG_DETECTOR_RESIDUAL] = find_largest(scorer->residual, weight, model->features);
+}
+
+static void
+explain_row(RigScorer *scorer, const RigWindow *window, int32_t start, int32_t block_row, RigScore *score)
+{
+	score->explanation = rig_explain(scorer, window, start + block_row,
+									 scorer->values + (size_t) block_row * (size_t) scorer->model->features, score);
+}
+
 /* Runs the detectors over the rows of a block, whose scores are those listed. */
 static void
 score_block(RigScorer *scorer, RigWindow *window, int32_t count, int32_t stride, RigScore **scores)
 {
 	const RigModel *model = scorer->model;
 	int32_t		start = window->end - count;
+	int32_t		worst = -1;
 
 	if (model->has[RIG_DETECTOR_FOREST])
 		rig_forest_score(&model->forest, scorer->values, model->features, count, scorer->forest);
@@ -323,27 +370,23 @@ score_block(RigScorer *scorer, RigWindow *window, int32_t count, int32_t stride,
 	{
 		RigScore   *score = scores[r];
 
-		if (model->has[RIG_DETECTOR_Z])
-			score->raw[RIG_DETECTOR_Z] = scorer->z[r];
-		if (model->has[RIG_DETECTOR_RESIDUAL])
-		{
-			rig_pca_score(&model->row_pca, window->prepared + (size_t) (start + r) * model->features,
-						  &score->raw[RIG_DETECTOR_T2], NULL, NULL, scorer->residual);
-			score->raw[RIG_DETECTOR_RESIDUAL] = find_largest(scorer->residual, model->residual_weight, model->features);
-		}
+		score_row(scorer, window->prepared + (size_t) (start + r) * model->features, r, score);
 		if (model->has[RIG_DETECTOR_FOREST])
 			score->raw[RIG_DETECTOR_FOREST] = scorer->forest[r];
 		score_window(scorer, window, start + r + 1, stride, score);
 		rig_score_combine(model, score);
-		if (score->risk >= scorer->explain_from)
-			score->explanation =
-				rig_explain(scorer, window, start + r, scorer->values + (size_t) r * model->features, score);
+		if (score->risk >= scorer->explain_from && !scorer->explain_worst)
+			explain_row(scorer, window, start, r, score);
+		if (score->risk >= scorer->explain_from && (worst < 0 || score->risk > scores[worst]->risk))
+			worst = r;
 	}
+	if (worst >= 0 && scorer->explain_worst)
+		explain_row(scorer, window, start, worst, scores[worst]);
 }
 
 void
-rig_score_rows(RigScorer *scorer, RigWindow *window, const float *values, const int64_t *times, int64_t count,
-			   int32_t stride, RigScore *scores)
+rig_score_rows(RigScorer *scorer, RigWindow *window, const float *values, const int64_t *times,
+			   const int16_t *states, int64_t count, int32_t stride, RigScore *scores)
 {
 	RigScore   *block[RIG_SCORING_BLOCK];
 	int32_t		taken = 0;
@@ -352,6 +395,7 @@ rig_score_rows(RigScorer *scorer, RigWindow *window, const float *values, const 
 	for (int64_t i = 0; i < count; i++)
 	{
 		int64_t		time = times == NULL ? 0 : times[i];
+		int16_t		state = rig_window_settle(window, states == NULL ? 0 : states[i]);
 		float		missing;
 
 		if (taken == RIG_SCORING_BLOCK || (taken > 0 && follows_gap(window, time)))
@@ -366,6 +410,7 @@ rig_score_rows(RigScorer *scorer, RigWindow *window, const float *values, const 
 		if (scores != NULL)
 		{
 			begin_score(&scores[i]);
+			scores[i].state = state;
 			scores[i].missing = missing;
 			scores[i].reason = missing > RIG_SCORING_MOST_MISSING ? RIG_SCORE_TOO_MUCH_MISSING : RIG_SCORE_GIVEN;
 			scores[i].stuck = find_stuck(window, values + i * scorer->model->features);

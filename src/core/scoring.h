@@ -59,6 +59,8 @@ typedef struct RigScore
 	float		risk;			/* 0..1; NaN = none, see reason */
 	float		surprise;		/* -log10 of the p-value of all detectors together; NaN like risk */
 	float		missing;		/* share of features without a value of their own or a recent one */
+	int16_t		state;			/* that the machine has been in for a while; 0 = none */
+	bool		by_regime;		/* z and row PCA are those of that state */
 	int32_t		stuck;			/* feature that repeats its value, or -1 */
 	float		raw[RIG_DETECTORS]; /* NaN = did not score */
 	float		surprises[RIG_DETECTORS];	/* -log10 of their p-values */
@@ -72,6 +74,8 @@ typedef struct RigWindow
 	int64_t		time;			/* of the newest reading; RIG_SCORING_NO_TIME = none */
 	int32_t		first;			/* valid rows are first .. end - 1 of the buffers */
 	int32_t		end;
+	int16_t		state;			/* of the newest reading */
+	int32_t		settled;		/* readings in that state, in a row */
 	int32_t		unscored;		/* readings since the windowed detectors last ran */
 	float	   *prepared;		/* RIG_WINDOW_CAPACITY x features */
 	uint8_t    *present;		/* the same; 0 = filled in */
@@ -93,7 +97,9 @@ typedef struct RigScorer
 	float	   *forest;
 	float	   *residual;		/* window x features */
 	float	   *parts;			/* features */
+	float	   *row;			/* features: a row prepared for its regime */
 	void	   *autoencoder;
+	bool		explain_worst;	/* only the riskiest of the rows that are scored together */
 	float		explain_from;	/* risk from which scores are explained; INFINITY = none are */
 	RigArena   *explanations;	/* where explanations go; the caller's */
 } RigScorer;
@@ -108,12 +114,12 @@ extern RigScorer *rig_scorer_create(RigArena *arena, const RigModel *model);
 
 /*
  * Scores count rows of the model's features (NaN = missing) in time order, and moves the
- * window past them. times may be NULL when the model's rows have no time. The windowed
+ * window past them. times may be NULL when the model's rows have no time, and states when nobody knows what the machine was doing. The windowed
  * detectors run for every stride-th reading, from 1; 0 = never. With scores NULL the rows are
  * only replayed into the window.
  */
 extern void rig_score_rows(RigScorer *scorer, RigWindow *window, const float *values, const int64_t *times,
-						   int64_t count, int32_t stride, RigScore *scores);
+						   const int16_t *states, int64_t count, int32_t stride, RigScore *scores);
 
 /* The largest surprise of the detectors by PCA; NaN without any. */
 extern float rig_score_pca(const RigScore *score);
@@ -134,7 +140,13 @@ extern float rig_window_take(RigWindow *window, const float *values, int64_t tim
  * would be among so many normal features: a tail that training saw too little of shall not make
  * two deviations an alarm.
  */
-extern float rig_score_surprise(const RigModel *model, RigDetector detector, float raw);
+extern float rig_score_surprise(const RigModel *model, RigDetector detector, float raw, bool by_regime);
+
+/*
+ * Notes the state of the next reading. Returns it once the machine has been in it for
+ * RIG_MODEL_WINDOW readings, else 0: between two states it does what belongs to neither.
+ */
+extern int16_t rig_window_settle(RigWindow *window, int16_t state);
 
 /* Combines the detectors' raw scores into surprises and risk, as rig_score_rows() does. */
 extern void rig_score_combine(const RigModel *model, RigScore *score);

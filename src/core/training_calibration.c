@@ -27,7 +27,10 @@ rig_fold_limits(int64_t rows, int fold)
 RigStatus
 rig_cross_begin(RigCrossScores *scores, RigArena *arena, int64_t rows)
 {
-	*scores = (RigCrossScores) {.rows = rows};
+	*scores = (RigCrossScores) {.rows = rows, .by_regime = rig_arena_allocate(arena, (size_t) rows)};
+	if (scores->by_regime == NULL)
+		return RIG_OUT_OF_MEMORY;
+	memset(scores->by_regime, 0, (size_t) rows);
 	for (int k = 0; k < RIG_DETECTORS; k++)
 	{
 		scores->raw[k] = rig_arena_allocate(arena, (size_t) rows * sizeof(float));
@@ -58,11 +61,15 @@ score_rows(RigCrossScores *scores, RigArena *scratch, const RigModel *model, con
 			if (data->series[start + count] != data->series[start])
 				break;
 		rig_score_rows(scorer, window, data->values + start * data->features,
-					   data->times == NULL ? NULL : data->times + start, count, 1, block);
+					   data->times == NULL ? NULL : data->times + start,
+					   data->states == NULL ? NULL : data->states + start, count, 1, block);
 		for (int64_t i = 0; i < count; i++)
 			for (int k = 0; k < RIG_DETECTORS; k++)
 				if (wanted[k])
+				{
 					scores->raw[k][start + i] = block[i].raw[k];
+					scores->by_regime[start + i] |= k == RIG_DETECTOR_Z ? block[i].by_regime : false;
+				}
 	}
 	return RIG_OK;
 }
@@ -178,7 +185,7 @@ combine_rows(const RigCrossScores *scores, const RigModel *model, RigCombination
 			bool		of_window = k == RIG_DETECTOR_WINDOW || k == RIG_DETECTOR_LSTM;
 			float raw = model->has[k] && !(of_window && combination == RIG_COMBINATION_ROW) ? scores->raw[k][r] : NAN;
 
-			surprises[k] = isnan(raw) ? NAN : rig_score_surprise(model, (RigDetector) k, raw);
+			surprises[k] = isnan(raw) ? NAN : rig_score_surprise(model, (RigDetector) k, raw, scores->by_regime[r]);
 			windowed |= of_window && !isnan(raw);
 		}
 		combined[count] = (float) rig_combine_cauchy(surprises, model->weights, RIG_DETECTORS);
@@ -211,7 +218,7 @@ find_cusum_limit(const RigCrossScores *scores, const RigModel *model)
 
 	for (int64_t r = 0; r < scores->rows; r++)
 	{
-		RigScore	score;
+		RigScore	score = {.by_regime = scores->by_regime[r]};
 
 		for (int k = 0; k < RIG_DETECTORS; k++)
 		{
@@ -225,6 +232,57 @@ find_cusum_limit(const RigCrossScores *scores, const RigModel *model)
 		largest = fmaxf(largest, cusum);
 	}
 	return largest * RIG_CUSUM_MARGIN;
+}
+
+/* Calibrates by the rows that were judged by a regime, or by those that were not; levels their scores. */
+static RigStatus
+calibrate_part(RigCrossScores *scores, RigArena *scratch, RigCalibration *calibration, RigDetector detector,
+			   bool by_regime, float *room)
+{
+	float	   *raw = scores->raw[detector];
+	float	   *part = rig_arena_allocate(scratch, (size_t) scores->rows * sizeof(float));
+
+	if (part == NULL)
+		return RIG_OUT_OF_MEMORY;
+	for (int64_t r = 0; r < scores->rows; r++)
+		part[r] = scores->by_regime[r] == by_regime ? raw[r] : NAN;
+	level_folds(scores, part, room);
+	for (int64_t r = 0; r < scores->rows; r++)
+		raw[r] = scores->by_regime[r] == by_regime ? part[r] : raw[r];
+	return rig_calibration_fit(calibration, scratch, part, scores->rows, NULL);
+}
+
+/*
+ * Calibrates one detector: where regimes judge, by the readings that they judge and by the rest.
+ * When the rest is too little, the former serve for all.
+ */
+static RigStatus
+calibrate_detector(RigCrossScores *scores, RigArena *scratch, RigModel *model, RigDetector detector, float *room)
+{
+	RigCalibration *whole = &model->calibrations[detector];
+	RigCalibration *own;
+	RigStatus	status;
+
+	if (detector == RIG_DETECTOR_LSTM)
+		return rig_calibration_fit(whole, scratch, scores->raw[detector], scores->rows, NULL);
+	if ((int) detector >= (int) RIG_REGIME_DETECTORS || model->regime_count == 0)
+	{
+		level_folds(scores, scores->raw[detector], room);
+		return rig_calibration_fit(whole, scratch, scores->raw[detector], scores->rows, NULL);
+	}
+	own = &model->regime_calibrations[detector];
+	status = calibrate_part(scores, scratch, own, detector, true, room);
+	if (status == RIG_OUT_OF_MEMORY)
+		return status;
+	if (status != RIG_OK)
+		*own = (RigCalibration) {0};
+	status = calibrate_part(scores, scratch, whole, detector, false, room);
+	if (status == RIG_INVALID_ARGUMENT && own->count > 0)
+	{
+		*whole = *own;
+		status = RIG_OK;
+	}
+	return status;
 }
 
 RigStatus
@@ -241,9 +299,7 @@ rig_cross_calibrate(RigCrossScores *scores, RigArena *scratch, RigModel *model)
 
 		if (!model->has[k])
 			continue;
-		if (k != RIG_DETECTOR_LSTM)
-			level_folds(scores, scores->raw[k], room);
-		status = rig_calibration_fit(&model->calibrations[k], scratch, scores->raw[k], scores->rows, NULL);
+		status = calibrate_detector(scores, scratch, model, (RigDetector) k, room);
 		if (status == RIG_OUT_OF_MEMORY)
 			return status;
 		model->has[k] = status == RIG_OK;

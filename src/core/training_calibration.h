@@ -29,6 +29,7 @@ typedef struct RigCrossScores
 {
 	int64_t		rows;
 	int64_t		count;			/* rows that were scored */
+	bool	   *by_regime;		/* judged by the regime of its state */
 	float	   *raw[RIG_DETECTORS];
 } RigCrossScores;
 

@@ -15,6 +15,8 @@ copy_rows(RigDataset *rest, const RigDataset *data, int64_t first, int64_t last,
 	memcpy(rest->values + rest->rows * features, data->values + first * features, count * features * sizeof(float));
 	if (data->times != NULL)
 		memcpy(rest->times + rest->rows, data->times + first, count * sizeof(int64_t));
+	if (data->states != NULL)
+		memcpy(rest->states + rest->rows, data->states + first, count * sizeof(int16_t));
 	for (int64_t i = 0; i < count; i++)
 		rest->series[rest->rows + i] = data->series[first + i] + series_offset;
 	rest->rows += count;
@@ -30,7 +32,10 @@ rig_dataset_without(RigDataset *rest, RigArena *arena, const RigDataset *data, i
 	rest->series = rig_arena_allocate(arena, rows * sizeof(int32_t));
 	if (data->times != NULL)
 		rest->times = rig_arena_allocate(arena, rows * sizeof(int64_t));
-	if (rest->values == NULL || rest->series == NULL || (data->times != NULL && rest->times == NULL))
+	if (data->states != NULL)
+		rest->states = rig_arena_allocate(arena, rows * sizeof(int16_t));
+	if (rest->values == NULL || rest->series == NULL || (data->times != NULL && rest->times == NULL) ||
+		(data->states != NULL && rest->states == NULL))
 		return RIG_OUT_OF_MEMORY;
 	copy_rows(rest, data, 0, first, 0);
 	copy_rows(rest, data, last, data->rows, 1);
@@ -44,12 +49,15 @@ take_row(RigTrainingRows *rows, RigWindow *window, const RigDataset *data, int64
 	size_t		features = (size_t) data->features;
 	size_t		place = (size_t) rows->count * features;
 	int64_t		time = data->times == NULL ? 0 : data->times[row];
+	int16_t		state;
 	float		z;
 
+	state = rig_window_settle(window, data->states == NULL ? 0 : data->states[row]);
 	if (rig_window_take(window, data->values + (size_t) row * features, time, rows->filled + place, &z) >
 		RIG_SCORING_MOST_MISSING)
 		return false;
 	memcpy(rows->prepared + place, window->prepared + (size_t) (window->end - 1) * features, features * sizeof(float));
+	rows->states[rows->count] = state;
 	memcpy(rows->present + place, window->present + (size_t) (window->end - 1) * features, features);
 	return true;
 }
@@ -72,9 +80,10 @@ rig_training_rows_make(RigTrainingRows *rows, RigArena *arena, const RigDataset 
 	rows->filled = rig_arena_allocate(arena, cells * sizeof(float));
 	rows->prepared = rig_arena_allocate(arena, cells * sizeof(float));
 	rows->present = rig_arena_allocate(arena, cells);
+	rows->states = rig_arena_allocate(arena, (size_t) data->rows * sizeof(int16_t));
 	rows->window_starts = rig_arena_allocate(arena, (size_t) data->rows * sizeof(int64_t));
 	if (window == NULL || rows->filled == NULL || rows->prepared == NULL || rows->present == NULL ||
-		rows->window_starts == NULL)
+		rows->states == NULL || rows->window_starts == NULL)
 		return RIG_OUT_OF_MEMORY;
 	for (int64_t r = 0; r < data->rows; r++)
 	{

@@ -15,6 +15,7 @@ typedef struct RigTrainingRows
 	float	   *filled;			/* x features */
 	float	   *prepared;
 	uint8_t    *present;		/* 0 = filled in */
+	int16_t    *states;			/* one per row: that it has been in for a while, or 0 */
 	int64_t    *window_starts;	/* first rows of windows, ascending */
 	int64_t		window_count;
 } RigTrainingRows;

@@ -188,7 +188,8 @@ score_series(Detection *detection, int64 first, int64 last)
 		CHECK_FOR_INTERRUPTS();
 		rig_arena_init(&explanations, rig_context_allocator(block_context), 0);
 		rig_score_rows(scorer, window, data->values + start * data->features,
-					   data->times == NULL ? NULL : data->times + start, count, 1, scores);
+					   data->times == NULL ? NULL : data->times + start,
+					   data->states == NULL ? NULL : data->states + start, count, 1, scores);
 		for (int64 i = 0; i < count; i++)
 			detection->take(detection, start + i, &scores[i]);
 		MemoryContextReset(block_context);

@@ -227,7 +227,8 @@ gather(const Memory *memory, int32 features, const IngestValues *content, float 
  * features; returns how many it read.
  */
 static int32
-read_leaf(Run *run, Relation leaf, Relation key, TimestampTz before, int32 room, float *rows, int64 *times)
+read_leaf(Run *run, Relation leaf, Relation key, TimestampTz before, int32 room, float *rows, int64 *times,
+		  int16 *states)
 {
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	IndexScanDesc scan = rig_index_beginscan(leaf, key, snapshot, 3);
@@ -247,6 +248,7 @@ read_leaf(Run *run, Relation leaf, Relation key, TimestampTz before, int32 room,
 		bool		isnull;
 
 		times[count] = DatumGetTimestampTz(slot_getattr(slot, RIG_READINGS_TS, &isnull));
+		states[count] = DatumGetInt16(slot_getattr(slot, RIG_READINGS_STATE, &isnull));
 		rig_values_from_array(&stored, slot_getattr(slot, RIG_READINGS_SENSOR_VALUES, &isnull));
 		gather(run->memory, features, &stored, rows + (Size) count * features);
 		count++;
@@ -259,7 +261,7 @@ read_leaf(Run *run, Relation leaf, Relation key, TimestampTz before, int32 room,
 
 /* The day before, where the window may begin; leaves that are gone or strange count as empty. */
 static int32
-read_day_before(Run *run, TimestampTz before, int32 room, float *rows, int64 *times)
+read_day_before(Run *run, TimestampTz before, int32 room, float *rows, int64 *times, int16 *states)
 {
 	Relation	leaf = rig_ingest_find_leaf(rig_ingest_day(before) - 1);
 	Relation	key;
@@ -268,7 +270,7 @@ read_day_before(Run *run, TimestampTz before, int32 room, float *rows, int64 *ti
 	if (leaf == NULL)
 		return 0;
 	key = rig_ingest_open_key(leaf);
-	count = read_leaf(run, leaf, key, before, room, rows, times);
+	count = read_leaf(run, leaf, key, before, room, rows, times, states);
 	index_close(key, NoLock);
 	table_close(leaf, NoLock);
 	return count;
@@ -281,15 +283,18 @@ replay(Run *run, RigWindow *window, TimestampTz before)
 	int32		features = run->cached->model->features;
 	float	   *rows = palloc(RIG_SCORING_REPLAY * features * sizeof(float));
 	int64		times[RIG_SCORING_REPLAY];
-	int32		count = read_leaf(run, run->leaf, run->key, before, RIG_SCORING_REPLAY, rows, times);
+	int16		states[RIG_SCORING_REPLAY];
+	int32		count = read_leaf(run, run->leaf, run->key, before, RIG_SCORING_REPLAY, rows, times, states);
 
 	if (count < RIG_SCORING_REPLAY &&
 		rig_ingest_day(before - REPLAY_PERIODS * run->cached->model->period) < rig_ingest_day(before))
 		count +=
-			read_day_before(run, before, RIG_SCORING_REPLAY - count, rows + (Size) count * features, times + count);
+			read_day_before(run, before, RIG_SCORING_REPLAY - count, rows + (Size) count * features, times + count,
+								 states + count);
 	rig_window_clear(window);
 	for (int32 i = count - 1; i >= 0; i--)
-		rig_score_rows(run->cached->scorer, window, rows + (Size) i * features, &times[i], 1, 0, NULL);
+		rig_score_rows(run->cached->scorer, window, rows + (Size) i * features, &times[i], &states[i], 1, 0,
+					   NULL);
 	pfree(rows);
 }
 
@@ -321,6 +326,7 @@ score_run(Run *run, IngestRow **rows, int32 count)
 	const RigModel *model = run->cached->model;
 	float	   *values = palloc(Min(count, RIG_SCORING_BLOCK) * model->features * sizeof(float));
 	int64		times[RIG_SCORING_BLOCK];
+	int16		states[RIG_SCORING_BLOCK];
 	RigScore   *scores = palloc(count * sizeof(RigScore));
 
 	prepare_window(run, rows[0]->readings[0]->ts);
@@ -332,11 +338,12 @@ score_run(Run *run, IngestRow **rows, int32 count)
 		{
 			gather(run->memory, model->features, &rows[first + i]->content, values + (Size) i * model->features);
 			times[i] = rows[first + i]->readings[0]->ts;
+			states[i] = rows[first + i]->content.state;
 			rows[first + i]->score = &scores[first + i];
 			rows[first + i]->model_version = run->cached->id;
 			rows[first + i]->model = model;
 		}
-		rig_score_rows(run->cached->scorer, run->memory->window, values, times, block, stride, scores + first);
+		rig_score_rows(run->cached->scorer, run->memory->window, values, times, states, block, stride, scores + first);
 	}
 	pfree(values);
 }
@@ -353,6 +360,8 @@ begin_run(Run *run, IngestBatch *batch, int32 machine_id)
 		return false;
 	run->memory = recall(batch, machine, run->cached->model, run->cached->id);
 	run->cached->scorer->explain_from = stride > rig_lstm_stride ? RIG_EPISODE_ALARM_RISK : RIG_EXPLAINED_RISK;
+	/* An incident shows its riskiest reading; a storm of alarms shall not cost an explanation each. */
+	run->cached->scorer->explain_worst = true;
 	run->cached->scorer->explanations = &batch->explanations;
 	return true;
 }

@@ -99,6 +99,7 @@ rig_model_find(int32 id)
 		cached->last_used = ++clock_hand;
 		/* Whoever wants explanations says so each time: an error may have kept the last one from ending it. */
 		cached->scorer->explain_from = INFINITY;
+		cached->scorer->explain_worst = false;
 	}
 	return cached;
 }

@@ -36,6 +36,7 @@ typedef struct SourceShape
 	const char *machine;
 	const char *ts;
 	const char *sensors;
+	const char *state;			/* what the machine was doing, as readings have it; NULL = nobody knows */
 	ValueShape	values;
 	List	   *columns;		/* names of numeric columns, for VALUES_IN_COLUMNS */
 } SourceShape;
@@ -169,6 +170,8 @@ take_column(SourceShape *shape, const char *name, Oid type)
 		shape->sensors = name;
 		shape->values = VALUES_IN_JSON;
 	}
+	else if (strcmp(name, "state") == 0 && base == INT2OID)
+		shape->state = name;
 	else if (strcmp(name, "machine_id") != 0 && is_numeric(type))
 		shape->columns = lappend(shape->columns, (char *) name);
 }
@@ -231,6 +234,8 @@ build_query(const Reader *reader, const char *statement)
 	else
 		foreach(cell, shape->columns)
 			appendStringInfo(&query, ", source.%s::pg_catalog.float8", quote_identifier(lfirst(cell)));
+	if (shape->state != NULL)
+		appendStringInfoString(&query, ", source.state::pg_catalog.int2");
 	appendStringInfo(&query, " FROM (\n%s\n) AS source", statement);
 	if (reader->request->machine != NULL && shape->machine != NULL)
 	{
@@ -467,6 +472,19 @@ read_positions(Reader *reader, uint64 row)
 	}
 }
 
+/* What the machine was doing: the last column, if the source has one. */
+static void
+read_state(Reader *reader, uint64 row)
+{
+	bool		isnull;
+	Datum		state;
+
+	if (reader->shape.state == NULL)
+		return;
+	state = column(row, SPI_tuptable->tupdesc->natts, &isnull);
+	reader->rows->states[reader->rows->count - 1] = isnull ? 0 : DatumGetInt16(state);
+}
+
 static void
 read_rows(Reader *reader, Portal portal)
 {
@@ -483,6 +501,8 @@ read_rows(Reader *reader, Portal portal)
 		caller = MemoryContextSwitchTo(row_context);
 		for (uint64 row = 0; row < SPI_processed; row++)
 		{
+			int64		before = reader->rows->rows_read;
+
 			switch (reader->shape.values)
 			{
 				case VALUES_IN_COLUMNS:
@@ -495,6 +515,8 @@ read_rows(Reader *reader, Portal portal)
 					read_positions(reader, row);
 					break;
 			}
+			if (reader->rows->rows_read > before)
+				read_state(reader, row);
 			MemoryContextReset(row_context);
 		}
 		MemoryContextSwitchTo(caller);

@@ -13,7 +13,7 @@
 #define FIRST_STRIDE 64
 
 /* What a row costs beside its values: time, series, and its place in the order. */
-#define ROW_OVERHEAD (2 * sizeof(int64) + sizeof(int32))
+#define ROW_OVERHEAD (2 * sizeof(int64) + sizeof(int32) + sizeof(int16))
 
 static void
 require(const void *allocated)
@@ -64,6 +64,7 @@ rig_source_rows_create(const RigSourceRequest *request)
 	rows->values = allocate_cells(rows, rows->capacity * rows->stride, sizeof(float));
 	rows->times = allocate_cells(rows, rows->capacity, sizeof(int64));
 	rows->series = allocate_cells(rows, rows->capacity, sizeof(int32));
+	rows->states = allocate_cells(rows, rows->capacity, sizeof(int16));
 	return rows;
 }
 
@@ -89,6 +90,7 @@ resize(RigSourceRows *rows, int64 capacity, int32 stride)
 	}
 	rows->times = repalloc_huge(rows->times, capacity * sizeof(int64));
 	rows->series = repalloc_huge(rows->series, capacity * sizeof(int32));
+	rows->states = repalloc_huge(rows->states, capacity * sizeof(int16));
 	rows->capacity = capacity;
 	rows->stride = stride;
 }
@@ -261,6 +263,7 @@ prune(RigSourceRows *rows)
 				   rows->stride * sizeof(float));
 			rows->times[count] = rows->times[row];
 			rows->series[count] = rows->series[row];
+			rows->states[count] = rows->states[row];
 		}
 		count++;
 	}
@@ -284,6 +287,7 @@ rig_source_rows_add(RigSourceRows *rows, int32 machine, int64 time)
 		values[cell] = NAN;
 	rows->times[rows->count] = time;
 	rows->series[rows->count] = machine;
+	rows->states[rows->count] = 0;
 	rows->count++;
 	rows->rows_read++;
 	return values;
@@ -344,6 +348,7 @@ gather(const RigSourceRows *rows, RigDataset *data, const int64 *sorted, const i
 		for (int32 feature = 0; feature < data->features; feature++)
 			to[feature] = from[features[feature]];
 		data->series[i] = ranks[rows->series[sorted[i]]];
+		data->states[i] = rows->states[sorted[i]];
 		if (data->times != NULL)
 			data->times[i] = rows->times[sorted[i]];
 		if (i % 65536 == 0)
@@ -370,6 +375,7 @@ rig_source_rows_finish(RigSourceRows *rows, bool has_time, MemoryContext context
 	check_memory(rows, rows->count * ((rows->stride + data->features) * sizeof(float) + 2 * ROW_OVERHEAD));
 	data->values = MemoryContextAllocHuge(context, Max(data->rows * data->features, 1) * sizeof(float));
 	data->series = MemoryContextAllocHuge(context, Max(data->rows, 1) * sizeof(int32));
+	data->states = MemoryContextAllocHuge(context, Max(data->rows, 1) * sizeof(int16));
 	if (has_time)
 		data->times = MemoryContextAllocHuge(context, Max(data->rows, 1) * sizeof(int64));
 	sorted = sort_rows(rows, ranks);

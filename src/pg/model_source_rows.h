@@ -22,6 +22,7 @@ typedef struct RigSourceRows
 	float	   *values;			/* capacity x stride */
 	int64	   *times;
 	int32	   *series;			/* ids in machines */
+	int16	   *states;			/* 0 until set */
 	int64		rows_read;
 } RigSourceRows;
 

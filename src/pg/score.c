@@ -74,9 +74,9 @@ score_last(RigCachedModel *cached, CallSite *site, const float *values, int32 ro
 	for (int32 i = 0; i < rows; i++)
 		times[i] = i * cached->model->period;
 	if (rows > 1)
-		rig_score_rows(cached->scorer, site->window, values, times, rows - 1, 1, NULL);
-	rig_score_rows(cached->scorer, site->window, values + (int64) (rows - 1) * features, times + rows - 1, 1, 1,
-				   &score);
+		rig_score_rows(cached->scorer, site->window, values, times, NULL, rows - 1, 1, NULL);
+	rig_score_rows(cached->scorer, site->window, values + (int64) (rows - 1) * features, times + rows - 1, NULL,
+				   1, 1, &score);
 	pfree(times);
 	return score;
 }
@@ -207,7 +207,7 @@ rig_lstm_score(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	time *= cached->model->period;
 	rig_score_rows(cached->scorer, window, rig_row_from_array(cached->model, DatumGetArrayTypeP(sensors), 1), &time,
-				   1, 1, &score);
+				   NULL, 1, 1, &score);
 	return float_or_null(fcinfo, rig_risk(score.surprises[RIG_DETECTOR_LSTM], cached->model->alarm_surprise));
 }
 

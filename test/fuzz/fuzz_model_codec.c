@@ -181,7 +181,7 @@ use_model(const RigModel *model)
 			rows[r * features + f] = row[f % SAMPLE_MODEL_FEATURES] * (r == ROWS - 1 ? 1e30f : 1);
 		times[r] = r * INT64_C(1000000);
 	}
-	rig_score_rows(scorer, window, rows, times, ROWS, 1, scores);
+	rig_score_rows(scorer, window, rows, times, NULL, ROWS, 1, scores);
 	for (int r = 0; r < ROWS; r++)
 		expect(isnan(scores[r].risk) || (scores[r].risk >= 0 && scores[r].risk <= 1));
 	rig_arena_release(&arena);

@@ -34,7 +34,7 @@ sample_model(RigModel *model, RigArena *arena, RigAlgorithm algorithm)
 	static float values[ROWS * SAMPLE_MODEL_FEATURES];
 	static int64_t times[ROWS];
 	static int32_t series[ROWS];
-	RigDataset	data = {SAMPLE_MODEL_FEATURES, ROWS, values, times, series};
+	RigDataset	data = {SAMPLE_MODEL_FEATURES, ROWS, values, times, series, NULL};
 	RigTrainingOptions options = rig_training_defaults(algorithm);
 	RigTrainingMetrics metrics;
 	RigArena	scratch;

@@ -158,7 +158,7 @@ is_scored_alike(const RigModel *left, const RigModel *right)
 			sample_row(1000 + r, rows + r * SAMPLE_MODEL_FEATURES);
 			times[r] = (int64_t) r * 1000000;
 		}
-		rig_score_rows(scorer, window, rows, times, 64, 1, scores[m]);
+		rig_score_rows(scorer, window, rows, times, NULL, 64, 1, scores[m]);
 	}
 	rig_arena_release(&arena);
 	for (int r = 0; r < 64; r++)

@@ -52,7 +52,8 @@ score_all(const RigModel *model, const float *values, const int64_t *at, int blo
 	RigWindow  *window = rig_window_create(&arena, model);
 
 	for (int r = 0; r < ROWS; r += block)
-		rig_score_rows(scorer, window, values + r * F, at + r, r + block > ROWS ? ROWS - r : block, 1, scores + r);
+		rig_score_rows(scorer, window, values + r * F, at + r, NULL, r + block > ROWS ? ROWS - r : block, 1,
+					   scores + r);
 }
 
 static void
@@ -92,9 +93,9 @@ test_replay(const RigModel *model)
 		RigScore	score;
 
 		rig_window_clear(window);
-		rig_score_rows(scorer, window, rows + (r - RIG_SCORING_REPLAY) * F, times + r - RIG_SCORING_REPLAY,
+		rig_score_rows(scorer, window, rows + (r - RIG_SCORING_REPLAY) * F, times + r - RIG_SCORING_REPLAY, NULL,
 					   RIG_SCORING_REPLAY, 0, NULL);
-		rig_score_rows(scorer, window, rows + r * F, times + r, 1, 1, &score);
+		rig_score_rows(scorer, window, rows + r * F, times + r, NULL, 1, 1, &score);
 		differences += !same_score(&kept[r], &score);
 	}
 	tap_ok(differences == 0, "%d rows replayed are as good as all", RIG_SCORING_REPLAY);
@@ -127,7 +128,7 @@ test_missing(const RigModel *model)
 	{
 		int64_t		at = i * PERIOD;
 
-		rig_score_rows(scorer, window, i == 0 ? first : none, &at, 1, 1, &score);
+		rig_score_rows(scorer, window, i == 0 ? first : none, &at, NULL, 1, 1, &score);
 		tap_ok(i <= 5 ? score.reason == RIG_SCORE_GIVEN && score.missing == 0 : isnan(score.risk) && score.missing == 1,
 			   "a value is held for five periods: %d", (int) i);
 	}
@@ -142,12 +143,12 @@ test_strides(const RigModel *model)
 	static RigScore scores[ROWS];
 	int			windowed = 0;
 
-	rig_score_rows(scorer, window, rows, times, ROWS, 10, scores);
+	rig_score_rows(scorer, window, rows, times, NULL, ROWS, 10, scores);
 	for (int r = 0; r < ROWS; r++)
 		windowed += !isnan(scores[r].raw[RIG_DETECTOR_LSTM]);
 	tap_ok(windowed == (ROWS - RIG_MODEL_WINDOW + 1) / 10, "a stride of 10 runs the windowed detectors %d times", windowed);
 	rig_window_clear(window);
-	rig_score_rows(scorer, window, rows, times, ROWS, 0, scores);
+	rig_score_rows(scorer, window, rows, times, NULL, ROWS, 0, scores);
 	tap_ok(isnan(scores[ROWS - 1].raw[RIG_DETECTOR_WINDOW]) && !isnan(scores[ROWS - 1].risk), "a stride of 0 never does");
 }
 
@@ -177,8 +178,8 @@ test_explanations(const RigModel *model)
 
 	scorer->explain_from = RIG_EXPLAINED_RISK;
 	scorer->explanations = &arena;
-	rig_score_rows(scorer, window, rows, times, 40, 1, NULL);
-	rig_score_rows(scorer, window, spiked, times + 40, 1, 1, &score);
+	rig_score_rows(scorer, window, rows, times, NULL, 40, 1, NULL);
+	rig_score_rows(scorer, window, spiked, times + 40, NULL, 1, 1, &score);
 	if (!tap_ok(score.explanation != NULL, "a risky reading is explained"))
 		return;
 	for (int f = 0; f < F; f++)
@@ -186,7 +187,7 @@ test_explanations(const RigModel *model)
 	tap_ok(fabsf(sum - 1) < 1e-5f, "shares sum to 1");
 	tap_ok(score.explanation[0].feature == 2 && score.explanation[0].share > 0.5f, "led by the sensor that moved");
 	tap_ok(score.explanation[0].value == 260 && fabsf(score.explanation[0].expected - 201) < 20, "with what was expected");
-	rig_score_rows(scorer, window, rows + 41 * F, times + 41, 1, 1, &score);
+	rig_score_rows(scorer, window, rows + 41 * F, times + 41, NULL, 1, 1, &score);
 	tap_ok(score.risk >= RIG_EXPLAINED_RISK || score.explanation == NULL, "a usual one is not");
 }
 
@@ -211,7 +212,7 @@ test_training(void)
 	static int32_t series[COUNT];
 	static int64_t at[COUNT];
 	static const char *const names[4] = {"noise", "depth", "valve", "set point"};
-	RigDataset	data = {4, COUNT, values, at, series};
+	RigDataset	data = {4, COUNT, values, at, series, NULL};
 	RigTrainingOptions options = rig_training_defaults(RIG_ALGORITHM_HYBRID);
 	RigTrainingMetrics metrics;
 	RigModel	model;

@@ -1691,11 +1691,11 @@ CREATE FUNCTION rigalpha.auto_model(machine text) RETURNS name
 COMMENT ON FUNCTION rigalpha.auto_model(text) IS 'Name of the model that is trained automatically for a machine; a long machine name is hashed';
 
 CREATE FUNCTION rigalpha.training_readings(machine text, max_rows integer DEFAULT 50000)
-	RETURNS TABLE (machine_id integer, ts timestamptz, sensor_values float8[])
+	RETURNS TABLE (machine_id integer, ts timestamptz, state smallint, sensor_values float8[])
 	LANGUAGE sql STABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 	AS $$
-	SELECT r.machine_id, r.ts, r.sensor_values
+	SELECT r.machine_id, r.ts, r.state, r.sensor_values
 	FROM rigalpha.readings r
 	WHERE r.machine_id = (SELECT m.id FROM rigalpha.machines m WHERE m.name = training_readings.machine)
 		AND NOT EXISTS (SELECT FROM rigalpha.incidents i
