@@ -114,9 +114,9 @@ extern RigScorer *rig_scorer_create(RigArena *arena, const RigModel *model);
 
 /*
  * Scores count rows of the model's features (NaN = missing) in time order, and moves the
- * window past them. times may be NULL when the model's rows have no time, and states when nobody knows what the machine was doing. The windowed
- * detectors run for every stride-th reading, from 1; 0 = never. With scores NULL the rows are
- * only replayed into the window.
+ * window past them. times may be NULL when the model's rows have no time, and states when
+ * nobody knows what the machine was doing. The windowed detectors run for every stride-th
+ * reading, from 1; 0 = never. With scores NULL the rows are only replayed into the window.
  */
 extern void rig_score_rows(RigScorer *scorer, RigWindow *window, const float *values, const int64_t *times,
 						   const int16_t *states, int64_t count, int32_t stride, RigScore *scores);
