@@ -2,10 +2,11 @@
  * Rows of a view or a SELECT, read with the rights of the caller, as a dataset for training or
  * for scoring in bulk.
  *
- * Columns: machine (or machine_id), optional; ts (timestamptz or timestamp), optional;
- * state (smallint, as in rigalpha.readings), optional; then sensors (jsonb, whose numeric keys
- * count) or, without it, every numeric column. A source with machine_id and sensor_values, such as rigalpha.readings, is read by the positions that
- * machine_sensors gives to the sensors of each machine. Non-finite values are missing.
+ * Columns: machine (or machine_id), optional; ts (timestamptz or timestamp), optional; state
+ * (smallint, as in rigalpha.readings), optional; then sensors (jsonb, whose numeric keys count)
+ * or, without it, every numeric column. A source with machine_id and sensor_values, such as
+ * rigalpha.readings, is read by the positions that machine_sensors gives to the sensors of each
+ * machine. Non-finite values are missing.
  */
 #ifndef RIG_MODEL_SOURCE_H
 #define RIG_MODEL_SOURCE_H
