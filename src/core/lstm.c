@@ -10,6 +10,7 @@
 /* Rows and depth that are multiplied at a time: as many factors as fit into the registers. */
 #define ROWS 4
 #define DEPTH 4
+#define ROW_DEPTH 8				/* of a row alone */
 
 /*
  * tanh as an odd rational function, x P(x^2) / Q(x^2), fitted by weighted least squares to the
@@ -49,26 +50,21 @@ sigmoid(RigReal x)
 	return (RigReal) 0.5 + (RigReal) 0.5 * squash((RigReal) 0.5 * x);
 }
 
-/* One row of the product, for DEPTH rows of b. */
+/* One row of the product, for depth rows of b, at most ROW_DEPTH. */
 INLINE void
-multiply_row(RigReal *restrict c, const RigReal *a, int64_t a_column, const RigReal *restrict b, int32_t columns)
+multiply_row(RigReal *restrict c, const RigReal *a, int64_t a_column, const RigReal *restrict b, int depth,
+			 int32_t columns)
 {
-	const RigReal *restrict b1 = b + columns;
-	const RigReal *restrict b2 = b1 + columns;
-	const RigReal *restrict b3 = b2 + columns;
-	const RigReal a0 = a[0];
-	const RigReal a1 = a[a_column];
-	const RigReal a2 = a[2 * a_column];
-	const RigReal a3 = a[3 * a_column];
+	RigReal		factors[ROW_DEPTH];
 
+	for (int k = 0; k < depth; k++)
+		factors[k] = a[k * a_column];
 	for (int32_t j = 0; j < columns; j++)
 	{
 		RigReal		sum = c[j];
 
-		sum += a0 * b[j];
-		sum += a1 * b1[j];
-		sum += a2 * b2[j];
-		sum += a3 * b3[j];
+		for (int k = 0; k < depth; k++)
+			sum += factors[k] * b[(int64_t) k * columns + j];
 		c[j] = sum;
 	}
 }
@@ -106,39 +102,36 @@ multiply_rows(RigReal *restrict c, const RigReal *a, int64_t a_row, int64_t a_co
 	}
 }
 
-/* The rows of b that do not fill DEPTH. */
-INLINE void
-multiply_rest(RigReal *restrict c, RigReal a, const RigReal *restrict b, int32_t columns)
-{
-	for (int32_t j = 0; j < columns; j++)
-		c[j] += a * b[j];
-}
-
 INLINE void
 multiply(RigReal *restrict c, const RigReal *a, int64_t a_row, int64_t a_column, const RigReal *restrict b,
 		 int32_t rows, int32_t depth, int32_t columns)
 {
-	for (int32_t i = 0; i < rows;)
+	int32_t		i = 0;
+
+	for (; i + ROWS <= rows; i += ROWS)
 	{
-		int32_t		taken = rows - i >= ROWS ? ROWS : 1;
 		int32_t		k = 0;
 
 		for (; k + DEPTH <= depth; k += DEPTH)
-		{
-			const RigReal *factors = a + i * a_row + k * a_column;
-
-			if (taken == ROWS)
-				multiply_rows(c + (int64_t) i * columns, factors, a_row, a_column, b + (int64_t) k * columns, columns);
-			else
-				multiply_row(c + (int64_t) i * columns, factors, a_column, b + (int64_t) k * columns, columns);
-		}
+			multiply_rows(c + (int64_t) i * columns, a + i * a_row + k * a_column, a_row, a_column,
+						  b + (int64_t) k * columns, columns);
 		for (; k < depth; k++)
 		{
-			for (int32_t row = i; row < i + taken; row++)
-				multiply_rest(c + (int64_t) row * columns, a[row * a_row + k * a_column], b + (int64_t) k * columns,
-							  columns);
+			for (int32_t row = i; row < i + ROWS; row++)
+				multiply_row(c + (int64_t) row * columns, a + row * a_row + k * a_column, a_column,
+							 b + (int64_t) k * columns, 1, columns);
 		}
-		i += taken;
+	}
+	for (; i < rows; i++)
+	{
+		int32_t		k = 0;
+
+		for (; k + ROW_DEPTH <= depth; k += ROW_DEPTH)
+			multiply_row(c + (int64_t) i * columns, a + i * a_row + k * a_column, a_column, b + (int64_t) k * columns,
+						 ROW_DEPTH, columns);
+		for (; k < depth; k++)
+			multiply_row(c + (int64_t) i * columns, a + i * a_row + k * a_column, a_column, b + (int64_t) k * columns, 1,
+						 columns);
 	}
 }
 
