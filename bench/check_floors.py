@@ -9,7 +9,7 @@ from contenders.python_consumer import Jsonb, Scoring
 from harness import database, machine, messages
 from harness.report import Report
 from harness.stack import Stack
-from measure import forest, ingest, web_ingest
+from measure import forest, lstm, ingest, web_ingest
 
 ATTEMPTS = 3
 TOLERANCE = 0.75
@@ -84,7 +84,13 @@ class ForestFloors:
         self.forests.close()
 
 
+class LstmFloors:
+    def measure(self, report):
+        lstm.compare_default(report, ROUNDS)
+
+
 def subjects(stack):
+    yield LstmFloors()
     forests = ForestFloors()
     try:
         yield forests
