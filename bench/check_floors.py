@@ -9,7 +9,7 @@ from contenders.python_consumer import Jsonb, Scoring
 from harness import database, machine, messages
 from harness.report import Report
 from harness.stack import Stack
-from measure import forest, lstm, ingest, web_ingest
+from measure import forest, ingest, lstm, web_ingest
 
 ATTEMPTS = 3
 TOLERANCE = 0.75
