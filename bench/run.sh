@@ -17,6 +17,11 @@ BENCH=$BUILD/bench
 CLUSTER=$BENCH/pg
 SCRATCH=$BENCH/scratch
 PROGRAM=run.py
+
+# One run at a time: the next one would take this one's cluster for what is left of a crash.
+mkdir -p "$BENCH"
+[ -n "${RIGALPHA_BENCH_LOCKED:-}" ] || RIGALPHA_BENCH_LOCKED=yes exec flock --close "$BENCH/lock" "$0" "$@"
+
 BUILD_FIRST=yes
 while true; do
 	case ${1:-} in
@@ -67,7 +72,6 @@ stop()
 }
 
 use_server_programs
-mkdir -p "$BENCH"
 [ $BUILD_FIRST = no ] || build_everything >"$BENCH/build.log" 2>&1 || die "the build failed, see $BENCH/build.log"
 if command -v java >/dev/null; then
 	"$ROOT/tools/kafka-broker.sh" install || say "Apache Kafka cannot be fetched: the embedded broker alone is measured"

@@ -16,6 +16,10 @@ QUALITY=$BUILD/quality
 CLUSTER=$QUALITY/pg
 SCRATCH=$QUALITY/scratch
 
+# One run at a time: the next one would take this one's cluster for what is left of a crash.
+mkdir -p "$QUALITY"
+[ -n "${RIGALPHA_QUALITY_LOCKED:-}" ] || RIGALPHA_QUALITY_LOCKED=yes exec flock --close "$QUALITY/lock" "$0" "$@"
+
 # Nothing here asks how fast it is. Training follows the clock of the simulated time.
 quality_settings()
 {
@@ -34,7 +38,6 @@ stop()
 }
 
 use_server_programs
-mkdir -p "$QUALITY"
 if [ "${1:-}" = --installed ]; then
 	shift
 elif ! build_and_install >"$QUALITY/build.log" 2>&1; then
