@@ -171,7 +171,8 @@ read_file(Bench *bench, const char *path, int32_t features, int32_t hidden, int3
 		fail("too few rows");
 	bench->rows = allocate(&bench->arena, (size_t) (bench->row_count * features) * sizeof(float));
 	if (fread(bench->model.parameters, sizeof(float), parameters, file) != parameters ||
-		fread(bench->rows, sizeof(float) * (size_t) features, (size_t) bench->row_count, file) != (size_t) bench->row_count)
+		fread(bench->rows, sizeof(float) * (size_t) features, (size_t) bench->row_count, file) !=
+			(size_t) bench->row_count)
 		fail("cannot read the file");
 	fclose(file);
 	for (int32_t i = 0; i < features; i++)

@@ -130,8 +130,8 @@ multiply(RigReal *restrict c, const RigReal *a, int64_t a_row, int64_t a_column,
 			multiply_row(c + (int64_t) i * columns, a + i * a_row + k * a_column, a_column, b + (int64_t) k * columns,
 						 ROW_DEPTH, columns);
 		for (; k < depth; k++)
-			multiply_row(c + (int64_t) i * columns, a + i * a_row + k * a_column, a_column, b + (int64_t) k * columns, 1,
-						 columns);
+			multiply_row(c + (int64_t) i * columns, a + i * a_row + k * a_column, a_column, b + (int64_t) k * columns,
+						 1, columns);
 	}
 }
 
