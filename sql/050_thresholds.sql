@@ -70,10 +70,6 @@ COMMENT ON FUNCTION rigalpha.keep_threshold_history() IS 'Trigger: closes the fo
 CREATE TRIGGER keep_history BEFORE UPDATE OR DELETE ON rigalpha.thresholds
 	FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION rigalpha.keep_threshold_history();
 COMMENT ON TRIGGER keep_history ON rigalpha.thresholds IS 'Keeps the former limits as a closed row';
-CREATE TRIGGER thresholds_cache AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON rigalpha.thresholds
-	FOR EACH STATEMENT EXECUTE FUNCTION rigalpha.invalidate_cache();
-ALTER TABLE rigalpha.thresholds ENABLE ALWAYS TRIGGER thresholds_cache;
-COMMENT ON TRIGGER thresholds_cache ON rigalpha.thresholds IS 'Makes every backend reload what it cached of this table';
 
 CREATE FUNCTION rigalpha.set_threshold(sensor text, machine text DEFAULT NULL, lolo float8 DEFAULT NULL, lo float8 DEFAULT NULL,
 	hi float8 DEFAULT NULL, hihi float8 DEFAULT NULL, deadband float8 DEFAULT 0, on_delay interval DEFAULT '0',

@@ -167,17 +167,3 @@ CREATE TRIGGER keep_versions BEFORE TRUNCATE ON rigalpha.model_versions
 	FOR EACH STATEMENT EXECUTE FUNCTION rigalpha.keep_version();
 ALTER TABLE rigalpha.model_versions ENABLE ALWAYS TRIGGER keep_versions;
 COMMENT ON TRIGGER keep_versions ON rigalpha.model_versions IS 'Only drop_model() removes versions';
-
-DO $$
-DECLARE
-	table_name text;
-BEGIN
-	FOREACH table_name IN ARRAY ARRAY['model_registry', 'model_versions', 'model_deployments', 'model_grants'] LOOP
-		EXECUTE pg_catalog.format('CREATE TRIGGER %I AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON rigalpha.%I
-			FOR EACH STATEMENT EXECUTE FUNCTION rigalpha.invalidate_cache()', table_name || '_cache', table_name);
-		EXECUTE pg_catalog.format('ALTER TABLE rigalpha.%I ENABLE ALWAYS TRIGGER %I', table_name, table_name || '_cache');
-		EXECUTE pg_catalog.format('COMMENT ON TRIGGER %I ON rigalpha.%I IS ''Makes every backend reload what it cached of this table''',
-			table_name || '_cache', table_name);
-	END LOOP;
-END
-$$;

@@ -257,20 +257,6 @@ CREATE FUNCTION rigalpha.builtin_sensors()
 		(60, 'hydraulic_pressure', 'HPU pressure', 'psi', 'fluid', 2200, 3000)
 	$$;
 COMMENT ON FUNCTION rigalpha.builtin_sensors() IS 'The 60 sensors of a drilling rig that setup() enters, with unit and normal range';
-
-DO $$
-DECLARE
-	table_name text;
-BEGIN
-	FOREACH table_name IN ARRAY ARRAY['machines', 'sensors', 'sensor_aliases', 'machine_sensors'] LOOP
-		EXECUTE pg_catalog.format('CREATE TRIGGER %I AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON rigalpha.%I
-			FOR EACH STATEMENT EXECUTE FUNCTION rigalpha.invalidate_cache()', table_name || '_cache', table_name);
-		EXECUTE pg_catalog.format('ALTER TABLE rigalpha.%I ENABLE ALWAYS TRIGGER %I', table_name, table_name || '_cache');
-		EXECUTE pg_catalog.format('COMMENT ON TRIGGER %I ON rigalpha.%I IS ''Makes every backend reload what it cached of this table''',
-			table_name || '_cache', table_name);
-	END LOOP;
-END
-$$;
 -- Narrow columns stand before the array, so that a scan for times or risks need not walk it.
 -- The parent has no primary key (a dump with partitions could not be restored); every leaf
 -- gets its unique index from ensure_partitions().
@@ -504,10 +490,6 @@ COMMENT ON FUNCTION rigalpha.keep_threshold_history() IS 'Trigger: closes the fo
 CREATE TRIGGER keep_history BEFORE UPDATE OR DELETE ON rigalpha.thresholds
 	FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION rigalpha.keep_threshold_history();
 COMMENT ON TRIGGER keep_history ON rigalpha.thresholds IS 'Keeps the former limits as a closed row';
-CREATE TRIGGER thresholds_cache AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON rigalpha.thresholds
-	FOR EACH STATEMENT EXECUTE FUNCTION rigalpha.invalidate_cache();
-ALTER TABLE rigalpha.thresholds ENABLE ALWAYS TRIGGER thresholds_cache;
-COMMENT ON TRIGGER thresholds_cache ON rigalpha.thresholds IS 'Makes every backend reload what it cached of this table';
 
 CREATE FUNCTION rigalpha.set_threshold(sensor text, machine text DEFAULT NULL, lolo float8 DEFAULT NULL, lo float8 DEFAULT NULL,
 	hi float8 DEFAULT NULL, hihi float8 DEFAULT NULL, deadband float8 DEFAULT 0, on_delay interval DEFAULT '0',
@@ -737,12 +719,13 @@ CREATE TRIGGER keep_versions BEFORE TRUNCATE ON rigalpha.model_versions
 	FOR EACH STATEMENT EXECUTE FUNCTION rigalpha.keep_version();
 ALTER TABLE rigalpha.model_versions ENABLE ALWAYS TRIGGER keep_versions;
 COMMENT ON TRIGGER keep_versions ON rigalpha.model_versions IS 'Only drop_model() removes versions';
-
+-- Every table that backends keep in memory tells them of its changes; see invalidate_cache().
 DO $$
 DECLARE
 	table_name text;
 BEGIN
-	FOREACH table_name IN ARRAY ARRAY['model_registry', 'model_versions', 'model_deployments', 'model_grants'] LOOP
+	FOREACH table_name IN ARRAY ARRAY['machines', 'sensors', 'sensor_aliases', 'machine_sensors', 'thresholds',
+			'model_registry', 'model_versions', 'model_deployments', 'model_grants'] LOOP
 		EXECUTE pg_catalog.format('CREATE TRIGGER %I AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON rigalpha.%I
 			FOR EACH STATEMENT EXECUTE FUNCTION rigalpha.invalidate_cache()', table_name || '_cache', table_name);
 		EXECUTE pg_catalog.format('ALTER TABLE rigalpha.%I ENABLE ALWAYS TRIGGER %I', table_name, table_name || '_cache');
