@@ -8,9 +8,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "isolation_forest.h"
+#include "processor_time.h"
 
 #define BLOCK 64
 #define SECONDS 0.1				/* of each measurement */
@@ -27,15 +27,6 @@ typedef struct Bench
 	int64_t		count;
 	int32_t		features;
 } Bench;
-
-static double
-processor_seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-	return (double) now.tv_sec + (double) now.tv_nsec * 1e-9;
-}
 
 static void
 fail(const char *what)

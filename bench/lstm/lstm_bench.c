@@ -9,10 +9,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "autoencoder.h"
 #include "autoencoder_train.h"
+#include "processor_time.h"
 
 #define BATCH 64
 #define APART 7					/* rows from window to window in a batch, so that they share few */
@@ -36,15 +36,6 @@ typedef struct Bench
 	int64_t		row_count;
 	int64_t		windows;		/* that a round of each measurement scores */
 } Bench;
-
-static double
-processor_seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-	return (double) now.tv_sec + (double) now.tv_nsec * 1e-9;
-}
 
 static void
 fail(const char *what)

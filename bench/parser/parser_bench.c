@@ -8,11 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "arena.h"
 #include "message.h"
 #include "names.h"
+#include "processor_time.h"
 #include "reading_parser.h"
 #include "simdjson_peer.h"
 
@@ -86,18 +86,9 @@ compare_results(Bench *bench, const ReadMessage *readers, int count)
 }
 
 static double
-cpu_seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-	return (double) now.tv_sec + (double) now.tv_nsec * 1e-9;
-}
-
-static double
 time_reader(Bench *bench, ReadMessage reader)
 {
-	double		start = cpu_seconds();
+	double		start = processor_seconds();
 	double		elapsed;
 	long		count = 0;
 
@@ -109,7 +100,7 @@ time_reader(Bench *bench, ReadMessage reader)
 				fail("a parser refused a message");
 		}
 		count += MESSAGES;
-		elapsed = cpu_seconds() - start;
+		elapsed = processor_seconds() - start;
 	}
 	while (elapsed < ROUND_SECONDS);
 	return (double) count / elapsed;

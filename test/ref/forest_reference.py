@@ -9,9 +9,10 @@ import numpy
 import sklearn
 from sklearn.ensemble import IsolationForest
 
+from c_array import write_array
+
 ROWS = 300
 SCORED = 40
-COLUMNS = 110
 
 
 def correlated(random):
@@ -25,17 +26,6 @@ def neighbours(random):
     """Values so close that thresholds, which are doubles, fall between neighbouring floats."""
     steps = random.integers(0, 40, size=(ROWS, 3))
     return (1 + steps * numpy.finfo(numpy.float32).eps) * numpy.array([1, -1e-20, 3e15])
-
-
-def write_array(kind, name, items):
-    print(f"\nstatic const {kind} {name}[] = {{")
-    line = ""
-    for item in items:
-        if len(line) + len(item) > COLUMNS:
-            print("\t" + line.rstrip())
-            line = ""
-        line += item + ", "
-    print("\t" + line.rstrip() + "\n};")
 
 
 def write_nodes(name, forest):

@@ -8,13 +8,14 @@ versions differ in the last digits only.
 """
 import numpy
 
+from c_array import write_array
+
 ROWS = 160
 FEATURES = 14
 ROW_COMPONENTS = 4
 WINDOW = 20
 WINDOW_COMPONENTS = 8
 SCORED = 12
-COLUMNS = 110
 
 
 def make_rows(random):
@@ -38,17 +39,6 @@ def distances(samples, components):
     scores = centered @ vectors[:, :components]
     residuals = centered - scores @ vectors[:, :components].T
     return (scores ** 2 / values[:components]).sum(axis=1), (residuals ** 2).sum(axis=1)
-
-
-def write_array(kind, name, items):
-    print(f"\nstatic const {kind} {name}[] = {{")
-    line = ""
-    for item in items:
-        if len(line) + len(item) > COLUMNS:
-            print("\t" + line.rstrip())
-            line = ""
-        line += item + ", "
-    print("\t" + line.rstrip() + "\n};")
 
 
 def write_doubles(name, values):
