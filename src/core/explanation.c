@@ -54,15 +54,16 @@ part_t2(Explaining *e)
 {
 	const RigPca *pca = e->pca;
 
+	float		scores[RIG_PCA_SCORES];
+
+	if (pca != NULL)
+		rig_pca_project(pca, e->prepared, scores);
 	for (int32_t k = 0; pca != NULL && k < pca->components; k++)
 	{
 		const float *loading = pca->loadings + (size_t) k * pca->dimensions;
-		float		score = 0;
 
 		for (int32_t f = 0; f < pca->dimensions; f++)
-			score += loading[f] * (e->prepared[f] - pca->mean[f]);
-		for (int32_t f = 0; f < pca->dimensions; f++)
-			e->parts[f] += score / pca->variances[k] * loading[f] * (e->prepared[f] - pca->mean[f]);
+			e->parts[f] += scores[k] / pca->variances[k] * loading[f] * (e->prepared[f] - pca->mean[f]);
 	}
 	for (int32_t f = 0; f < e->model->features; f++)
 		e->parts[f] = fmaxf(e->parts[f], 0);

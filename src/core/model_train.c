@@ -121,20 +121,6 @@ weigh_z(Training *training, RigModel *model, RigArena *arena, const RigTrainingR
 	return RIG_OK;
 }
 
-/* Scores of a row on the components. */
-static void
-project(const RigPca *pca, const float *row, float *scores)
-{
-	for (int32_t k = 0; k < pca->components; k++)
-	{
-		const float *loading = pca->loadings + (size_t) k * (size_t) pca->dimensions;
-
-		scores[k] = 0;
-		for (int32_t f = 0; f < pca->dimensions; f++)
-			scores[k] += loading[f] * (row[f] - pca->mean[f]);
-	}
-}
-
 /* Deviations of what the row's PCA keeps and of what it leaves. */
 static RigStatus
 weigh_row_pca(Training *training, RigModel *model, RigArena *arena, const RigTrainingRows *rows)
@@ -142,7 +128,8 @@ weigh_row_pca(Training *training, RigModel *model, RigArena *arena, const RigTra
 	RigPca	   *pca = &model->row_pca;
 	RigLevelDrift scores = rig_drift_begin(training->scratch, pca->components, rows->count);
 	RigLevelDrift residuals = rig_drift_begin(training->scratch, model->features, rows->count);
-	float	   *values = rig_arena_allocate(training->scratch, 2 * (size_t) model->features * sizeof(float));
+	float	   *values = rig_arena_allocate(training->scratch, (size_t) model->features * sizeof(float));
+	float		projected[RIG_PCA_SCORES];
 
 	model->residual_weight = allocate_weights(arena, model->features);
 	if (scores.sums == NULL || residuals.sums == NULL || values == NULL || model->residual_weight == NULL)
@@ -153,8 +140,8 @@ weigh_row_pca(Training *training, RigModel *model, RigArena *arena, const RigTra
 
 		rig_pca_score(pca, row, NULL, NULL, NULL, values);
 		rig_drift_add(&residuals, values);
-		project(pca, row, values);
-		rig_drift_add(&scores, values);
+		rig_pca_project(pca, row, projected);
+		rig_drift_add(&scores, projected);
 	}
 	for (int32_t k = 0; k < pca->components; k++)
 		pca->variances[k] = (float) fmax(rig_drift_variance(&scores, k), 1e-6);

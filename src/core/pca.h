@@ -91,6 +91,12 @@ extern RigStatus rig_pca_fit(RigPca *pca, RigArena *arena, RigArena *scratch, co
 							 const int64_t *starts, int64_t count, int32_t dimensions,
 							 const RigPcaOptions *options, const RigProgress *progress);
 
+/* Room for scores on the components: they are made four at a time. */
+#define RIG_PCA_SCORES (RIG_PCA_MAX_COMPONENTS + 4)
+
+/* Scores of a sample on the components; scores has room for RIG_PCA_SCORES. */
+extern void rig_pca_project(const RigPca *pca, const float *sample, float *scores);
+
 /*
  * Distances of one sample: t2 = sum of t_j^2 / variance_j; q = squared length of the residual;
  * q_l1 = mean absolute residual per dimension. residual, if not NULL, takes the residual

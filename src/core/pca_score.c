@@ -68,14 +68,20 @@ project_together(const RigPca *pca, const float *sample, int32_t first, float *s
 	}
 }
 
-/* Scores on all components, with room for TOGETHER - 1 more; returns T2. */
+void
+rig_pca_project(const RigPca *pca, const float *sample, float *scores)
+{
+	for (int32_t k = 0; k < pca->components; k += TOGETHER)
+		project_together(pca, sample, k, scores + k);
+}
+
+/* Scores on all components; returns T2. */
 static float
 project_sample(const RigPca *pca, const float *sample, float *scores)
 {
 	float		t2 = 0;
 
-	for (int32_t k = 0; k < pca->components; k += TOGETHER)
-		project_together(pca, sample, k, scores + k);
+	rig_pca_project(pca, sample, scores);
 	for (int32_t k = 0; k < pca->components; k++)
 		t2 += scores[k] * scores[k] / pca->variances[k];
 	return t2;
@@ -156,7 +162,7 @@ sum_residuals(const float *residual, int32_t count, double *squares, double *mag
 void
 rig_pca_score(const RigPca *pca, const float *sample, float *t2, float *q, float *q_l1, float *residual)
 {
-	float		scores[RIG_PCA_MAX_COMPONENTS + TOGETHER];
+	float		scores[RIG_PCA_SCORES];
 	float		block[BLOCK];
 	float		distance = project_sample(pca, sample, scores);
 	double		squares = 0;

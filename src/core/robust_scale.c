@@ -83,6 +83,12 @@ select_quantile(float *values, int64_t count, int64_t sorted, double share)
 	return values[rank] + fraction * ((double) next - values[rank]);
 }
 
+double
+rig_median(float *values, int64_t count)
+{
+	return select_quantile(values, count, 0, 0.5);
+}
+
 /* Whether float32 values around the center can differ by fractions of the spread. */
 static bool
 is_resolved(double center, double spread)

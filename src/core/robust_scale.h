@@ -59,6 +59,9 @@ extern RigStatus rig_scale_fit(RigScale *scale, RigArena *arena, RigArena *scrat
  */
 extern void rig_scale_apply(const RigScale *scale, const float *values, float limit, float *z);
 
+/* The median of count values, at least 1, which are left in another order. */
+extern double rig_median(float *values, int64_t count);
+
 /* The value of a feature in units of the sensor that has this z. */
 static inline float
 rig_scale_restore(const RigScale *scale, int32_t feature, float z)

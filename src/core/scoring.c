@@ -430,6 +430,21 @@ rig_score_pca(const RigScore *score)
 }
 
 const char *
+rig_detector_name(RigDetector detector)
+{
+	static const char *const names[RIG_DETECTORS] = {
+		[RIG_DETECTOR_Z] = "z",
+		[RIG_DETECTOR_T2] = "t2",
+		[RIG_DETECTOR_RESIDUAL] = "residual",
+		[RIG_DETECTOR_WINDOW] = "window",
+		[RIG_DETECTOR_FOREST] = "forest",
+		[RIG_DETECTOR_LSTM] = "lstm",
+	};
+
+	return names[detector];
+}
+
+const char *
 rig_score_reason_text(RigScoreReason reason)
 {
 	switch (reason)

@@ -124,6 +124,9 @@ extern void rig_score_rows(RigScorer *scorer, RigWindow *window, const float *va
 /* The largest surprise of the detectors by PCA; NaN without any. */
 extern float rig_score_pca(const RigScore *score);
 
+/* Short name of a detector, as the method of an explanation. */
+extern const char *rig_detector_name(RigDetector detector);
+
 /* The reason in words, for people. */
 extern const char *rig_score_reason_text(RigScoreReason reason);
 

@@ -2,7 +2,6 @@
 
 #include <math.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "persistence.h"
@@ -91,15 +90,6 @@ rig_cross_score_autoencoder(RigCrossScores *scores, RigArena *scratch, const Rig
 	return score_rows(scores, scratch, model, data, first, last, wanted);
 }
 
-static int
-compare_floats(const void *a, const void *b)
-{
-	float		x = *(const float *) a;
-	float		y = *(const float *) b;
-
-	return x < y ? -1 : x > y;
-}
-
 /* Median of the values that are there, in room for them; NaN when they are too few. */
 static double
 median_of(const float *values, int64_t count, float *room)
@@ -111,8 +101,7 @@ median_of(const float *values, int64_t count, float *room)
 			room[present++] = values[i];
 	if (present < LEAST_FOLD_SCORES)
 		return NAN;
-	qsort(room, (size_t) present, sizeof(float), compare_floats);
-	return present % 2 == 1 ? room[present / 2] : 0.5 * ((double) room[present / 2 - 1] + (double) room[present / 2]);
+	return rig_median(room, present);
 }
 
 static double
@@ -147,11 +136,11 @@ level_folds(RigCrossScores *scores, float *raw, float *room)
 	{
 		RigFold		limits = rig_fold_limits(scores->rows, fold);
 
-		levels[fold] = fmax(median_of(raw + limits.first, limits.last - limits.first, room), LEAST_MEDIAN);
-		if (isnan(median_of(raw + limits.first, limits.last - limits.first, room)))
-			levels[fold] = NAN;
-		else
-			logs[count++] = log(levels[fold]);
+		levels[fold] = median_of(raw + limits.first, limits.last - limits.first, room);
+		if (isnan(levels[fold]))
+			continue;
+		levels[fold] = fmax(levels[fold], LEAST_MEDIAN);
+		logs[count++] = log(levels[fold]);
 	}
 	if (count < 2)
 		return;

@@ -155,14 +155,6 @@ require_node(void)
 				 errhint("Run SELECT rigalpha.adopt() when it shall store readings.")));
 }
 
-static void
-require_memory(const void *allocated)
-{
-	if (allocated == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-}
-
 static int32
 intern(RigNames *names, Datum text_value)
 {
@@ -271,14 +263,14 @@ load_catalog(void)
 	rig_arena_init(&catalog->arena, rig_context_allocator(context), 0);
 	catalog->sensor_names = rig_names_create(&catalog->arena);
 	catalog->machine_names = rig_names_create(&catalog->arena);
-	require_memory(catalog->sensor_names);
-	require_memory(catalog->machine_names);
+	rig_require_memory(catalog->sensor_names);
+	rig_require_memory(catalog->machine_names);
 
 	SPI_connect();
 	require_node();
 	load_dictionary(catalog);
 	catalog->parser = rig_reading_parser_create(&catalog->arena, catalog->sensor_names);
-	require_memory(catalog->parser);
+	rig_require_memory(catalog->parser);
 	load_machines(catalog);
 	load_positions(catalog, "SELECT ms.machine_id, s.name, ms.position FROM rigalpha.machine_sensors ms"
 				   " JOIN rigalpha.sensors s ON s.id = ms.sensor_id");

@@ -1,7 +1,6 @@
 #include "postgres.h"
 
 #include "context_arena.h"
-#include "status.h"
 #include "utils/memutils.h"
 
 static void *
@@ -23,27 +22,9 @@ rig_context_allocator(MemoryContext context)
 }
 
 void
-rig_check_status(int status, const char *what)
+rig_require_memory(const void *allocated)
 {
-	switch ((RigStatus) status)
-	{
-		case RIG_OK:
-			return;
-		case RIG_OUT_OF_MEMORY:
-			ereport(ERROR,
-					(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory during %s", what)));
-			break;
-		case RIG_LIMIT_EXCEEDED:
-			ereport(ERROR,
-					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("%s exceeds a limit", what)));
-			break;
-		case RIG_INTERRUPTED:
-			ereport(ERROR,
-					(errcode(ERRCODE_QUERY_CANCELED), errmsg("%s was cancelled", what)));
-			break;
-		case RIG_INVALID_ARGUMENT:
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s is not possible with these data", what)));
-			break;
-	}
+	if (allocated == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 }

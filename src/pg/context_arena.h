@@ -8,7 +8,7 @@
 /* Chunks come from the context and go with it; running out of memory is not an error here. */
 extern RigAllocator rig_context_allocator(MemoryContext context);
 
-/* Raises the error that belongs to a status; nothing for RIG_OK. what names the work, for messages. */
-extern void rig_check_status(int status, const char *what);
+/* Raises the error of running out of memory when what the core allocated is NULL. */
+extern void rig_require_memory(const void *allocated);
 
 #endif

@@ -3,11 +3,9 @@
 
 #include <math.h>
 
-#include "catalog/pg_type.h"
 #include "datatype/timestamp.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -18,11 +16,10 @@
 #include "model_source.h"
 #include "persistence.h"
 #include "pg_compat.h"
+#include "score_values.h"
 
 RIG_SQL_FUNCTION(rig_detect);
 RIG_SQL_FUNCTION(rig_incidents);
-
-#define NAMED_SENSORS 5
 
 typedef enum UnscoredRows
 {
@@ -43,33 +40,10 @@ typedef struct Detection
 	/* of incidents() */
 	RigEpisode	episode;
 	int64		started;		/* row that opened the incident, or -1 */
-	int64		newest;			/* last scored row of the series */
 	float		peak_risk;
 	Datum		peak_sensors;
 	MemoryContext context;		/* lives for the whole call */
 } Detection;
-
-static Datum
-sensor_names(const RigModel *model, const RigScore *score)
-{
-	Datum		names[NAMED_SENSORS];
-	int			count = 0;
-
-	while (score->explanation != NULL && count < Min(NAMED_SENSORS, model->features) &&
-		   score->explanation[count].share > 0)
-	{
-		names[count] = CStringGetTextDatum(model->names[score->explanation[count].feature]);
-		count++;
-	}
-	return PointerGetDatum(construct_array(names, count, TEXTOID, -1, false, TYPALIGN_INT));
-}
-
-static void
-set_float(Datum *values, bool *nulls, int column, float8 value)
-{
-	nulls[column] = isnan(value);
-	values[column] = Float8GetDatum(value);
-}
 
 static void
 set_machine(const Detection *detection, Datum *values, bool *nulls, int column, int64 row)
@@ -87,6 +61,7 @@ put_row(Detection *detection, int64 row, const RigScore *score)
 	const RigModel *model = detection->cached->model;
 	Datum		values[11];
 	bool		nulls[11] = {false};
+	float		stored[RIG_STORED_SCORES];
 
 	if (isnan(score->risk) && detection->unscored == UNSCORED_SKIP)
 		return;
@@ -100,16 +75,15 @@ put_row(Detection *detection, int64 row, const RigScore *score)
 	nulls[1] = !detection->source->has_time;
 	values[1] = TimestampTzGetDatum(detection->source->has_time ? detection->source->data.times[row] : 0);
 	values[2] = Int64GetDatum(detection->source->row_numbers[row]);
-	set_float(values, nulls, 3, score->risk);
 	nulls[4] = isnan(score->risk);
 	values[4] = BoolGetDatum(score->surprise >= model->alarm_surprise);
-	set_float(values, nulls, 5, pow(10, -score->surprise));
+	rig_set_float(values, nulls, 5, pow(10, -score->surprise));
 	nulls[6] = score->explanation == NULL;
-	values[6] = sensor_names(model, score);
-	set_float(values, nulls, 7, score->surprises[RIG_DETECTOR_Z]);
-	set_float(values, nulls, 8, rig_score_pca(score));
-	set_float(values, nulls, 9, score->surprises[RIG_DETECTOR_FOREST]);
-	set_float(values, nulls, 10, score->surprises[RIG_DETECTOR_LSTM]);
+	values[6] = rig_named_sensors_array(model, score);
+	rig_stored_scores(score, stored);
+	rig_set_float(values, nulls, 3, stored[0]);
+	for (int i = 1; i < RIG_STORED_SCORES; i++)
+		rig_set_float(values, nulls, 6 + i, stored[i]);
 	tuplestore_putvalues(detection->result->setResult, detection->result->setDesc, values, nulls);
 }
 
@@ -129,7 +103,7 @@ put_incident(Detection *detection, int64 ended)
 		values[2] = TimestampTzGetDatum(times[ended]);
 		values[3] = DirectFunctionCall2(timestamp_mi, values[2], values[1]);
 	}
-	set_float(values, nulls, 4, detection->peak_risk);
+	rig_set_float(values, nulls, 4, detection->peak_risk);
 	values[5] = detection->peak_sensors;
 	tuplestore_putvalues(detection->result->setResult, detection->result->setDesc, values, nulls);
 	detection->started = -1;
@@ -155,7 +129,7 @@ follow_incident(Detection *detection, int64 row, const RigScore *score)
 		MemoryContext caller = MemoryContextSwitchTo(detection->context);
 
 		detection->peak_risk = score->risk;
-		detection->peak_sensors = sensor_names(model, score);
+		detection->peak_sensors = rig_named_sensors_array(model, score);
 		MemoryContextSwitchTo(caller);
 	}
 	if (event == RIG_EPISODE_CLOSED && detection->started >= 0)
@@ -177,8 +151,7 @@ score_series(Detection *detection, int64 first, int64 last)
 
 	rig_arena_init(&arena, rig_context_allocator(caller), 0);
 	window = rig_window_create(&arena, detection->cached->model);
-	if (window == NULL)
-		rig_check_status(RIG_OUT_OF_MEMORY, "scoring");
+	rig_require_memory(window);
 	scorer->explanations = &explanations;
 	scorer->explain_from = RIG_EXPLAINED_RISK;
 	for (int64 start = first; start < last; start += RIG_SCORING_BLOCK)

@@ -15,6 +15,7 @@
 
 #include "context_arena.h"
 #include "ingest.h"
+#include "ingest_score.h"
 #include "pg_compat.h"
 #include "subtransaction.h"
 
@@ -111,6 +112,7 @@ run_batch(IngestBatch *batch)
 	rig_arena_init(&batch->explanations, rig_context_allocator(CurrentMemoryContext), 0);
 	batch->received_at = GetCurrentTimestamp();
 	batch->catalog = rig_catalog_get();
+	rig_ingest_adapt_stride(batch);
 	rig_ingest_parse(batch);
 	rig_ingest_store(batch);
 	rig_ingest_update_state(batch);

@@ -4,7 +4,6 @@
 
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
@@ -12,9 +11,7 @@
 
 #include "ingest_incident.h"
 #include "ingest_score.h"
-
-/* Sensors that an incident names. */
-#define NAMED_SENSORS 5
+#include "score_values.h"
 
 /* The riskiest reading of an open incident within the batch. */
 typedef struct Peak
@@ -22,36 +19,6 @@ typedef struct Peak
 	const IngestRow *row;
 	float		risk;
 } Peak;
-
-static const char *
-detector_word(RigDetector detector)
-{
-	static const char *const words[RIG_DETECTORS] = {"z", "t2", "residual", "window", "forest", "lstm"};
-
-	return words[detector];
-}
-
-static int32
-named_count(const RigModel *model, const RigScore *score)
-{
-	int32		count = 0;
-
-	while (score->explanation != NULL && count < Min(NAMED_SENSORS, model->features) &&
-		   score->explanation[count].share > 0)
-		count++;
-	return count;
-}
-
-static Datum
-sensor_names(const RigModel *model, const RigScore *score)
-{
-	int32		count = named_count(model, score);
-	Datum		names[NAMED_SENSORS];
-
-	for (int32 i = 0; i < count; i++)
-		names[i] = CStringGetTextDatum(model->names[score->explanation[i].feature]);
-	return PointerGetDatum(construct_array(names, count, TEXTOID, -1, false, TYPALIGN_INT));
-}
 
 static void
 append_number(StringInfo text, const char *key, float value)
@@ -65,7 +32,7 @@ static Datum
 explanation_json(const RigModel *model, const RigScore *score)
 {
 	StringInfoData text;
-	int32		count = named_count(model, score);
+	int32		count = rig_named_sensors(model, score);
 
 	initStringInfo(&text);
 	appendStringInfoChar(&text, '[');
@@ -79,7 +46,7 @@ explanation_json(const RigModel *model, const RigScore *score)
 		append_number(&text, "value", part->value);
 		append_number(&text, "expected", part->expected);
 		append_number(&text, "z", part->z);
-		appendStringInfo(&text, ",\"method\":\"%s\"}", detector_word(part->detector));
+		appendStringInfo(&text, ",\"method\":\"%s\"}", rig_detector_name(part->detector));
 	}
 	appendStringInfoChar(&text, ']');
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(text.data));
@@ -147,7 +114,7 @@ note_peak(int64 id, const Peak *peak)
 	arguments[0] = Int64GetDatum(id);
 	arguments[1] = TimestampTzGetDatum(peak->row->readings[0]->ts);
 	arguments[2] = Float4GetDatum(peak->risk);
-	arguments[3] = sensor_names(peak->row->model, peak->row->score);
+	arguments[3] = rig_named_sensors_array(peak->row->model, peak->row->score);
 	arguments[4] = explanation_json(peak->row->model, peak->row->score);
 	run_statement(&plan, "UPDATE rigalpha.incidents SET peak_ts = $2, peak_risk = $3, top_sensors = $4, explanation = $5"
 				  " WHERE id = $1 AND (peak_risk IS NULL OR peak_risk < $3)", 5, types, arguments, NULL, NULL);

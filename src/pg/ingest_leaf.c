@@ -29,6 +29,7 @@
 #include "ingest.h"
 #include "ingest_score.h"
 #include "pg_compat.h"
+#include "score_values.h"
 #include "subtransaction.h"
 
 #define FLUSH_ROWS 64
@@ -223,24 +224,20 @@ flush_rows(LeafWriter *writer)
 }
 
 static void
-set_score(TupleTableSlot *slot, int column, float score)
-{
-	slot->tts_values[column - 1] = Float4GetDatum(score);
-	slot->tts_isnull[column - 1] = isnan(score);
-}
-
-static void
 set_scores(TupleTableSlot *slot, const IngestRow *row)
 {
+	float		stored[RIG_STORED_SCORES];
+
 	if (row->score == NULL)
 		return;
 	slot->tts_values[RIG_READINGS_MODEL_VERSION - 1] = Int32GetDatum(row->model_version);
 	slot->tts_isnull[RIG_READINGS_MODEL_VERSION - 1] = false;
-	set_score(slot, RIG_READINGS_RISK, row->score->risk);
-	set_score(slot, RIG_READINGS_SCORE_Z, row->score->surprises[RIG_DETECTOR_Z]);
-	set_score(slot, RIG_READINGS_SCORE_PCA, rig_score_pca(row->score));
-	set_score(slot, RIG_READINGS_SCORE_FOREST, row->score->surprises[RIG_DETECTOR_FOREST]);
-	set_score(slot, RIG_READINGS_SCORE_LSTM, row->score->surprises[RIG_DETECTOR_LSTM]);
+	rig_stored_scores(row->score, stored);
+	for (int i = 0; i < RIG_STORED_SCORES; i++)
+	{
+		slot->tts_values[RIG_READINGS_RISK - 1 + i] = Float4GetDatum(stored[i]);
+		slot->tts_isnull[RIG_READINGS_RISK - 1 + i] = isnan(stored[i]);
+	}
 }
 
 static void
@@ -326,27 +323,20 @@ insert_rows(IngestBatch *batch, Relation leaf, Relation key, int32 first, int32 
 	return done;
 }
 
-/* Model version, risk and four scores of a row as arguments of a statement. */
+/* Model version and scores of a row as arguments of a statement. */
 static void
 score_arguments(const IngestRow *row, Datum *arguments, char *nulls)
 {
-	const RigScore *score = row->score;
-	float		values[5] = {NAN, NAN, NAN, NAN, NAN};
+	float		stored[RIG_STORED_SCORES] = {NAN, NAN, NAN, NAN, NAN};
 
-	if (score != NULL)
-	{
-		values[0] = score->risk;
-		values[1] = score->surprises[RIG_DETECTOR_Z];
-		values[2] = rig_score_pca(score);
-		values[3] = score->surprises[RIG_DETECTOR_FOREST];
-		values[4] = score->surprises[RIG_DETECTOR_LSTM];
-	}
+	if (row->score != NULL)
+		rig_stored_scores(row->score, stored);
 	arguments[0] = Int32GetDatum(row->model_version);
-	nulls[0] = score == NULL ? 'n' : ' ';
-	for (int i = 0; i < 5; i++)
+	nulls[0] = row->score == NULL ? 'n' : ' ';
+	for (int i = 0; i < RIG_STORED_SCORES; i++)
 	{
-		arguments[i + 1] = Float4GetDatum(values[i]);
-		nulls[i + 1] = isnan(values[i]) ? 'n' : ' ';
+		arguments[i + 1] = Float4GetDatum(stored[i]);
+		nulls[i + 1] = isnan(stored[i]) ? 'n' : ' ';
 	}
 }
 

@@ -6,10 +6,8 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
-#include "catalog/namespace.h"
 #include "utils/fmgroids.h"
 #include "utils/hsearch.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -18,6 +16,7 @@
 #include "context_arena.h"
 #include "explanation.h"
 #include "ingest_score.h"
+#include "keyed_table.h"
 #include "model_cache.h"
 #include "persistence.h"
 #include "pg_compat.h"
@@ -91,8 +90,8 @@ rig_ingest_stride(void)
 }
 
 /* While this backend is behind, the windowed detectors run for fewer and fewer readings. */
-static void
-adapt_stride(const IngestBatch *batch)
+void
+rig_ingest_adapt_stride(const IngestBatch *batch)
 {
 	TimestampTz newest = DT_NOBEGIN;
 
@@ -138,8 +137,7 @@ recall(IngestBatch *batch, const RigMachine *machine, const RigModel *model, int
 			memory->positions[f] = name == RIG_NAMES_NONE ? -1 : Max(rig_machine_position(machine, name), 0) - 1;
 		}
 		memory->window = rig_window_create(&memory->arena, model);
-		if (memory->window == NULL)
-			rig_check_status(RIG_OUT_OF_MEMORY, "scoring");
+		rig_require_memory(memory->window);
 		memory->version = version;
 		memory->catalog = batch->catalog->generation;
 		memory->settled = false;
@@ -180,34 +178,6 @@ open_model(int32 version)
 	}
 	PG_END_TRY();
 	return cached;
-}
-
-static int64
-read_revision(int32 machine_id)
-{
-	Oid			oid = get_relname_relid("machine_state", get_namespace_oid("rigalpha", false));
-	Relation	table = table_open(oid, AccessShareLock);
-	Relation	key = index_open(RelationGetPrimaryKeyIndex(table), AccessShareLock);
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	IndexScanDesc scan = rig_index_beginscan(table, key, snapshot, 1);
-	TupleTableSlot *slot = table_slot_create(table, NULL);
-	ScanKeyData condition;
-	int64		revision = -1;
-
-	ScanKeyInit(&condition, 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(machine_id));
-	index_rescan(scan, &condition, 1, NULL, 0);
-	if (index_getnext_slot(scan, ForwardScanDirection, slot))
-	{
-		bool		isnull;
-
-		revision = DatumGetInt64(slot_getattr(slot, RIG_MACHINE_STATE_REVISION, &isnull));
-	}
-	ExecDropSingleTupleTableSlot(slot);
-	index_endscan(scan);
-	UnregisterSnapshot(snapshot);
-	index_close(key, NoLock);
-	table_close(table, NoLock);
-	return revision;
 }
 
 /* The values of a reading as a row of the model's features. */
@@ -288,13 +258,11 @@ replay(Run *run, RigWindow *window, TimestampTz before)
 
 	if (count < RIG_SCORING_REPLAY &&
 		rig_ingest_day(before - REPLAY_PERIODS * run->cached->model->period) < rig_ingest_day(before))
-		count +=
-			read_day_before(run, before, RIG_SCORING_REPLAY - count, rows + (Size) count * features, times + count,
-								 states + count);
+		count += read_day_before(run, before, RIG_SCORING_REPLAY - count, rows + (Size) count * features,
+								 times + count, states + count);
 	rig_window_clear(window);
 	for (int32 i = count - 1; i >= 0; i--)
-		rig_score_rows(run->cached->scorer, window, rows + (Size) i * features, &times[i], &states[i], 1, 0,
-					   NULL);
+		rig_score_rows(run->cached->scorer, window, rows + (Size) i * features, &times[i], &states[i], 1, 0, NULL);
 	pfree(rows);
 }
 
@@ -308,7 +276,7 @@ prepare_window(Run *run, TimestampTz before)
 	/* Within a batch the window has seen what the table does not show yet. */
 	if (!good || memory->batch != run->batch->serial)
 	{
-		int64		revision = read_revision(run->machine_id);
+		int64		revision = rig_keyed_table_number("machine_state", &run->machine_id, 1, RIG_MACHINE_STATE_REVISION, -1);
 
 		if (!good || !memory->settled || memory->revision != revision)
 			replay(run, memory->window, before);
@@ -372,7 +340,6 @@ rig_ingest_score(IngestBatch *batch, Relation leaf, Relation key, int32 first, i
 	Run			run = {.batch = batch, .leaf = leaf, .key = key};
 	IngestRow **rows = palloc((last - first) * sizeof(IngestRow *));
 
-	adapt_stride(batch);
 	while (first < last)
 	{
 		int32		machine_id = batch->rows[first].readings[0]->machine_id;

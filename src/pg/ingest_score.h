@@ -15,6 +15,9 @@
 /* Registers the transaction callbacks; once, when the library is loaded. */
 extern void rig_ingest_score_register(void);
 
+/* Once per batch, before its rows: adapts how often the windowed detectors run. */
+extern void rig_ingest_adapt_stride(const IngestBatch *batch);
+
 /*
  * Scores the rows first .. last - 1 of one partition that are not stored yet, and leaves the
  * scores in the rows. leaf and key are the partition and its unique index. Rows of a machine

@@ -36,18 +36,48 @@ rig_keyed_table_open(RigKeyedTable *table, const char *name, int columns)
 	table->changed = table_slot_create(relation, NULL);
 }
 
-bool
-rig_keyed_table_lock(RigKeyedTable *table, const int32 *key, int key_columns)
+/* Begins a scan for the row of a key. */
+static IndexScanDesc
+begin_look_up(Relation relation, Relation index, Snapshot snapshot, const int32 *key, int key_columns)
 {
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	IndexScanDesc scan = rig_index_beginscan(table->relation, table->key, snapshot, key_columns);
+	IndexScanDesc scan = rig_index_beginscan(relation, index, snapshot, key_columns);
 	ScanKeyData conditions[RIG_KEYED_TABLE_MAX_KEYS];
-	TM_FailureData failure;
-	TM_Result	result = TM_Deleted;
 
 	for (int i = 0; i < key_columns; i++)
 		ScanKeyInit(&conditions[i], i + 1, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(key[i]));
 	index_rescan(scan, conditions, key_columns, NULL, 0);
+	return scan;
+}
+
+int64
+rig_keyed_table_number(const char *name, const int32 *key, int key_columns, int column, int64 fallback)
+{
+	Relation	relation = table_open(get_relname_relid(name, get_namespace_oid("rigalpha", false)), AccessShareLock);
+	Relation	index = index_open(RelationGetPrimaryKeyIndex(relation), AccessShareLock);
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	IndexScanDesc scan = begin_look_up(relation, index, snapshot, key, key_columns);
+	TupleTableSlot *slot = table_slot_create(relation, NULL);
+	int64		number = fallback;
+	bool		isnull;
+
+	if (index_getnext_slot(scan, ForwardScanDirection, slot))
+		number = DatumGetInt64(slot_getattr(slot, column, &isnull));
+	ExecDropSingleTupleTableSlot(slot);
+	index_endscan(scan);
+	UnregisterSnapshot(snapshot);
+	index_close(index, NoLock);
+	table_close(relation, NoLock);
+	return number;
+}
+
+bool
+rig_keyed_table_lock(RigKeyedTable *table, const int32 *key, int key_columns)
+{
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	IndexScanDesc scan = begin_look_up(table->relation, table->key, snapshot, key, key_columns);
+	TM_FailureData failure;
+	TM_Result	result = TM_Deleted;
+
 	if (index_getnext_slot(scan, ForwardScanDirection, table->found))
 		result = table_tuple_lock(table->relation, &table->found->tts_tid, snapshot, table->row,
 								  GetCurrentCommandId(false), LockTupleNoKeyExclusive, LockWaitBlock,

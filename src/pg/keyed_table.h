@@ -22,6 +22,12 @@ typedef struct RigKeyedTable
 	TupleTableSlot *changed;
 } RigKeyedTable;
 
+/*
+ * A number of the row of a table of schema rigalpha, as last committed or written here, without
+ * a lock; fallback when there is no such row.
+ */
+extern int64 rig_keyed_table_number(const char *name, const int32 *key, int key_columns, int column, int64 fallback);
+
 /* Opens a table of schema rigalpha for writing; an error unless it has that many columns. */
 extern void rig_keyed_table_open(RigKeyedTable *table, const char *name, int columns);
 

@@ -123,8 +123,7 @@ add(int32 id, int32 version, Datum payload)
 				 errmsg("payload of model version %d cannot be used: %s", id, problem),
 				 errhint("Train the model again, or import it from a good copy.")));
 	made.scorer = rig_scorer_create(&made.arena, made.model);
-	if (made.scorer == NULL)
-		rig_check_status(RIG_OUT_OF_MEMORY, "loading of a model");
+	rig_require_memory(made.scorer);
 	cached = hash_search(cache, &id, HASH_ENTER, NULL);
 	MemoryContextSetParent(context, TopMemoryContext);
 	*cached = made;

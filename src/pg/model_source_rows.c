@@ -16,13 +16,6 @@
 #define ROW_OVERHEAD (2 * sizeof(int64) + sizeof(int32) + sizeof(int16))
 
 static void
-require(const void *allocated)
-{
-	if (allocated == NULL)
-		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-}
-
-static void
 check_memory(const RigSourceRows *rows, Size size)
 {
 	Size		limit = rows->request->memory_limit;
@@ -51,15 +44,16 @@ rig_source_rows_create(const RigSourceRequest *request)
 	rig_arena_init(&rows->arena, rig_context_allocator(context), 0);
 	rows->features = rig_names_create(&rows->arena);
 	rows->machines = rig_names_create(&rows->arena);
-	require(rows->features);
-	require(rows->machines);
+	rig_require_memory(rows->features);
+	rig_require_memory(rows->machines);
 	rows->feature_ranks = allocate_cells(rows, RIG_MODEL_MAX_FEATURES, sizeof(int32));
 	rows->capacity = FIRST_CAPACITY;
 	rows->stride = Max(FIRST_STRIDE, request->wanted_count);
 	for (int32 i = 0; i < request->wanted_count; i++)
 	{
 		rows->feature_ranks[i] = i;
-		require(rig_names_intern(rows->features, request->wanted[i], strlen(request->wanted[i])) == i ? rows : NULL);
+		rig_require_memory(
+			rig_names_intern(rows->features, request->wanted[i], strlen(request->wanted[i])) == i ? rows : NULL);
 	}
 	rows->values = allocate_cells(rows, rows->capacity * rows->stride, sizeof(float));
 	rows->times = allocate_cells(rows, rows->capacity, sizeof(int64));
@@ -118,7 +112,7 @@ rig_source_rows_feature(RigSourceRows *rows, const char *name, int length, int32
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("the source has more than %d sensors", RIG_MODEL_MAX_FEATURES)));
 	id = rig_names_intern(rows->features, name, length);
-	require(id == RIG_NAMES_NONE ? NULL : rows);
+	rig_require_memory(id == RIG_NAMES_NONE ? NULL : rows);
 	rows->feature_ranks[id] = rank;
 	if (id >= rows->stride)
 		resize(rows, rows->capacity, 2 * rows->stride);
@@ -130,7 +124,7 @@ rig_source_rows_machine(RigSourceRows *rows, const char *name, int length)
 {
 	int32		id = rig_names_intern(rows->machines, name, length);
 
-	require(id == RIG_NAMES_NONE ? NULL : rows);
+	rig_require_memory(id == RIG_NAMES_NONE ? NULL : rows);
 	return id;
 }
 

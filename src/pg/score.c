@@ -14,6 +14,7 @@
 #include "model_cache.h"
 #include "model_row.h"
 #include "pg_compat.h"
+#include "score_values.h"
 
 RIG_SQL_FUNCTION(rig_score);
 RIG_SQL_FUNCTION(rig_score_json);
@@ -53,8 +54,7 @@ open_model(FunctionCallInfo fcinfo, CallSite *site, Datum name, int32 version)
 		MemoryContextReset(site->context);
 		rig_arena_init(&site->arena, rig_context_allocator(site->context), 0);
 		site->window = rig_window_create(&site->arena, cached->model);
-		if (site->window == NULL)
-			rig_check_status(RIG_OUT_OF_MEMORY, "scoring");
+		rig_require_memory(site->window);
 		site->window_id = cached->id;
 	}
 	/* The decoded model may have been dropped from the cache and read again since. */
@@ -119,14 +119,6 @@ rig_score_window(PG_FUNCTION_ARGS)
 	return float_or_null(fcinfo, score_last(cached, site, values, RIG_MODEL_WINDOW).risk);
 }
 
-/* Sets a float8 column, null for NaN. */
-static void
-set_float(Datum *values, bool *nulls, int column, float8 value)
-{
-	nulls[column] = isnan(value);
-	values[column] = Float8GetDatum(value);
-}
-
 /* Q: squared distance of the reading scored last from the space of its PCA. */
 static float8
 squared_residual(const RigCachedModel *cached, const CallSite *site, const RigScore *score)
@@ -157,14 +149,14 @@ rig_score_detail(PG_FUNCTION_ARGS)
 	score = score_last(cached, site, rig_row_from_json(cached->model, PG_GETARG_JSONB_P(1)), 1);
 	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
-	set_float(values, nulls, 0, score.risk);
-	set_float(values, nulls, 1, pow(10, -score.surprise));
+	rig_set_float(values, nulls, 0, score.risk);
+	rig_set_float(values, nulls, 1, pow(10, -score.surprise));
 	nulls[2] = isnan(score.risk);
 	values[2] = BoolGetDatum(score.surprise >= cached->model->alarm_surprise);
-	set_float(values, nulls, 3, score.raw[RIG_DETECTOR_FOREST]);
-	set_float(values, nulls, 4, score.raw[RIG_DETECTOR_T2]);
-	set_float(values, nulls, 5, squared_residual(cached, site, &score));
-	set_float(values, nulls, 6, score.raw[RIG_DETECTOR_Z]);
+	rig_set_float(values, nulls, 3, score.raw[RIG_DETECTOR_FOREST]);
+	rig_set_float(values, nulls, 4, score.raw[RIG_DETECTOR_T2]);
+	rig_set_float(values, nulls, 5, squared_residual(cached, site, &score));
+	rig_set_float(values, nulls, 6, score.raw[RIG_DETECTOR_Z]);
 	values[7] = Float4GetDatum(score.missing);
 	values[8] = BoolGetDatum(score.warmup);
 	values[9] = Int32GetDatum(cached->version);
@@ -211,15 +203,6 @@ rig_lstm_score(PG_FUNCTION_ARGS)
 	return float_or_null(fcinfo, rig_risk(score.surprises[RIG_DETECTOR_LSTM], cached->model->alarm_surprise));
 }
 
-static const char *const detector_names[RIG_DETECTORS] = {
-	[RIG_DETECTOR_Z] = "z",
-	[RIG_DETECTOR_T2] = "t2",
-	[RIG_DETECTOR_RESIDUAL] = "residual",
-	[RIG_DETECTOR_WINDOW] = "window",
-	[RIG_DETECTOR_FOREST] = "forest",
-	[RIG_DETECTOR_LSTM] = "lstm",
-};
-
 static void
 put_contribution(ReturnSetInfo *result, const RigModel *model, const RigContribution *contribution, bool missing,
 				 int rank)
@@ -229,13 +212,13 @@ put_contribution(ReturnSetInfo *result, const RigModel *model, const RigContribu
 
 	values[0] = Int32GetDatum(rank);
 	values[1] = CStringGetTextDatum(model->names[contribution->feature]);
-	set_float(values, nulls, 2, contribution->share);
-	set_float(values, nulls, 3, missing ? NAN : contribution->value);
-	set_float(values, nulls, 4, contribution->expected);
-	set_float(values, nulls, 5, contribution->z);
+	rig_set_float(values, nulls, 2, contribution->share);
+	rig_set_float(values, nulls, 3, missing ? NAN : contribution->value);
+	rig_set_float(values, nulls, 4, contribution->expected);
+	rig_set_float(values, nulls, 5, contribution->z);
 	values[6] = CStringGetTextDatum(contribution->value >= contribution->expected ? "above" : "below");
 	nulls[6] = missing;
-	values[7] = CStringGetTextDatum(detector_names[contribution->detector]);
+	values[7] = CStringGetTextDatum(rig_detector_name(contribution->detector));
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
