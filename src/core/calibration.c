@@ -158,6 +158,7 @@ rig_calibration_check(const RigCalibration *calibration)
 	if (calibration->count < RIG_CALIBRATION_MIN_SCORES || !(calibration->scale > 0) || !isfinite(calibration->scale) ||
 		!(calibration->shape >= 0 && calibration->shape < 1) || !(calibration->share > 0 && calibration->share <= 1) ||
 		!(calibration->limit > 0 && calibration->limit <= RIG_SURPRISE_MAX) ||
+		!(calibration->beyond >= 0 && calibration->beyond <= 1) ||
 		calibration->threshold != scores[RIG_CALIBRATION_POINTS - 1])
 		return false;
 	for (int i = 0; i < RIG_CALIBRATION_POINTS; i++)
@@ -180,7 +181,7 @@ tail_surprise(const RigCalibration *calibration, float score)
 		surprise += log10f(1 + calibration->shape * excess) / calibration->shape;
 	else
 		surprise += excess * (float) LOG10_E;
-	return fminf(surprise, calibration->limit);
+	return surprise;
 }
 
 /* The last of the ascending points that is not above the score; the first one is not. */
@@ -203,23 +204,32 @@ find_point(const float *points, float score)
 	return group * GROUP - (count[0] + count[1] + count[2] + count[3]) - 1;
 }
 
-float
-rig_calibration_surprise(const RigCalibration *calibration, float score)
+static float
+body_surprise(const RigCalibration *calibration, float score)
 {
 	const float *scores = calibration->scores;
 	const float *surprise = calibration->surprise;
 	int			point;
 	float		between;
 
-	if (isnan(score))
-		return NAN;
-	if (score >= calibration->threshold)
-		return tail_surprise(calibration, score);
 	if (score < scores[0])
 		return 0;
 	point = find_point(scores, score);
 	between = (score - scores[point]) / (scores[point + 1] - scores[point]);
 	return fminf(surprise[point] + (surprise[point + 1] - surprise[point]) * between, surprise[point + 1]);
+}
+
+float
+rig_calibration_surprise(const RigCalibration *calibration, float score)
+{
+	float		surprise;
+
+	if (isnan(score))
+		return NAN;
+	surprise = score >= calibration->threshold ? tail_surprise(calibration, score) : body_surprise(calibration, score);
+	if (surprise > calibration->limit)
+		surprise = calibration->limit + (surprise - calibration->limit) * calibration->beyond;
+	return fminf(surprise, RIG_SURPRISE_MAX);
 }
 
 /* p is not taken for larger, or one detector that finds a reading perfectly usual would outvote all others. */

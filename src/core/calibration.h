@@ -35,6 +35,7 @@ typedef struct RigCalibration
 	float		shape;			/* of the tail: > 0 heavy, 0 exponential, < 0 with an end */
 	float		share;			/* p at the threshold */
 	float		limit;			/* largest surprise that the scores support, <= RIG_SURPRISE_MAX */
+	float		beyond;			/* share of what exceeds it that counts all the same, 0 .. 1 */
 } RigCalibration;
 
 /* Tail beyond the 98 % point, every score independent. */
@@ -53,8 +54,8 @@ extern bool rig_calibration_check(const RigCalibration *calibration);
 
 /*
  * -log10 p of a score, 0 .. RIG_SURPRISE_MAX; p = (1 + #{calibration scores >= score}) / (n + 1)
- * at calibration scores, linear in between, which overstates no score. Never descends with the
- * score; NaN for NaN.
+ * at calibration scores, linear in between, which overstates no score. What exceeds the limit
+ * counts by its share. Never descends with the score; NaN for NaN.
  */
 extern float rig_calibration_surprise(const RigCalibration *calibration, float score);
 

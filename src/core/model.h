@@ -50,9 +50,6 @@ typedef enum RigDetector
 	RIG_DETECTORS
 } RigDetector;
 
-/* The first detectors judge a reading by its regime. */
-#define RIG_REGIME_DETECTORS (RIG_DETECTOR_RESIDUAL + 1)
-
 /* How detectors are combined: which of them a reading has scores of. */
 typedef enum RigCombination
 {
@@ -61,10 +58,17 @@ typedef enum RigCombination
 	RIG_COMBINATIONS
 } RigCombination;
 
+/* What surprises how much; count 0 = none of its own. */
+typedef struct RigCalibrations
+{
+	RigCalibration detectors[RIG_DETECTORS];
+	RigCalibration combined[RIG_COMBINATIONS];	/* of the combined surprise */
+} RigCalibrations;
+
 /*
  * What is usual of single readings while the machine does one thing: what is remarkable while
  * it drills would not be when everything it ever does is taken together. The arrays are as in
- * RigModel.
+ * RigModel. Detectors without a regime of their own are calibrated by it all the same.
  */
 typedef struct RigRegime
 {
@@ -74,6 +78,7 @@ typedef struct RigRegime
 	float	   *z_weight;
 	RigPca		row_pca;
 	float	   *residual_weight;
+	RigCalibrations calibrations;
 } RigRegime;
 
 typedef struct RigModel
@@ -105,9 +110,7 @@ typedef struct RigModel
 	float	   *window_weight;	/* per cell of the window: 1 / deviation of its residual */
 	RigForest	forest;
 	RigAutoencoder autoencoder;
-	RigCalibration calibrations[RIG_DETECTORS];
-	RigCalibration regime_calibrations[RIG_REGIME_DETECTORS];	/* of readings judged by a regime; count 0 = as above */
-	RigCalibration combined[RIG_COMBINATIONS];	/* of the combined surprise; count 0 = none */
+	RigCalibrations calibrations;	/* of readings without a regime, and where that has none */
 	float		weights[RIG_DETECTORS];
 } RigModel;
 

@@ -397,37 +397,43 @@ walk_calibration(Stream *stream, RigCalibration *calibration)
 	walk_float(stream, &calibration->shape);
 	walk_float(stream, &calibration->share);
 	walk_float(stream, &calibration->limit);
+	walk_float(stream, &calibration->beyond);
 	if (stream->direction == READ && stream->status == RIG_OK && !rig_calibration_check(calibration))
 		fail(stream, "a calibration is damaged");
 }
 
 static void
-walk_calibrations(Stream *stream, RigModel *model)
+walk_optional_calibration(Stream *stream, RigCalibration *calibration)
+{
+	int32_t		there = calibration->count > 0;
+
+	walk_count(stream, &there, 0, 1);
+	if (there)
+		walk_calibration(stream, calibration);
+}
+
+static void
+walk_calibrations(Stream *stream, RigCalibrations *calibrations)
+{
+	for (int k = 0; k < RIG_DETECTORS; k++)
+		walk_optional_calibration(stream, &calibrations->detectors[k]);
+	for (int c = 0; c < RIG_COMBINATIONS; c++)
+		walk_optional_calibration(stream, &calibrations->combined[c]);
+}
+
+static void
+walk_combination(Stream *stream, RigModel *model)
 {
 	for (int k = 0; k < RIG_DETECTORS; k++)
 	{
 		walk_float(stream, &model->weights[k]);
 		if (!(model->weights[k] >= 0))
 			fail(stream, "a weight is negative");
-		if (model->has[k])
-			walk_calibration(stream, &model->calibrations[k]);
 	}
-	for (int k = 0; k < RIG_REGIME_DETECTORS; k++)
-	{
-		int32_t		there = model->regime_calibrations[k].count > 0;
-
-		walk_count(stream, &there, 0, 1);
-		if (there)
-			walk_calibration(stream, &model->regime_calibrations[k]);
-	}
-	for (int c = 0; c < RIG_COMBINATIONS; c++)
-	{
-		int32_t		there = model->combined[c].count > 0;
-
-		walk_count(stream, &there, 0, 1);
-		if (there)
-			walk_calibration(stream, &model->combined[c]);
-	}
+	walk_calibrations(stream, &model->calibrations);
+	for (int k = 0; stream->direction == READ && k < RIG_DETECTORS; k++)
+		if (model->has[k] && model->calibrations.detectors[k].count == 0)
+			fail(stream, "a detector is not calibrated");
 }
 
 /* What has no section of its own. */
@@ -479,6 +485,7 @@ walk_regime(Stream *stream, RigModel *model, RigRegime *regime)
 	walk_floats(stream, &regime->scale.center, features, true);
 	walk_not_negative(stream, &regime->scale.spread, features);
 	walk_not_negative(stream, &regime->z_weight, features);
+	walk_calibrations(stream, &regime->calibrations);
 	if (!has_pca)
 		return;
 	walk_pca(stream, &regime->row_pca, model->features);
@@ -556,7 +563,7 @@ static const struct
 	{TAG('W', 'P', 'C', 'A'), has_window_pca, walk_window_pca},
 	{TAG('F', 'R', 'S', 'T'), has_forest, walk_forest},
 	{TAG('L', 'S', 'T', 'M'), has_autoencoder, walk_autoencoder},
-	{TAG('C', 'A', 'L', 'B'), always, walk_calibrations},
+	{TAG('C', 'A', 'L', 'B'), always, walk_combination},
 };
 
 /* Zeros up to the next section. */

@@ -6,6 +6,7 @@
 
 #include "level_drift.h"
 #include "training_calibration.h"
+#include "training_deviation.h"
 #include "training_rows.h"
 
 /* Windows that the PCA of windows is learnt from; neighbours say much the same. */
@@ -305,22 +306,27 @@ static RigStatus
 fit_regimes(Training *training, RigModel *model, RigArena *arena, const RigTrainingRows *rows)
 {
 	int64_t		counts[RIG_MODEL_MAX_STATE + 1] = {0};
+	int32_t		frequent = 0;
 	RigStatus	status = RIG_OK;
 
-	model->regime_count = 0;
-	model->regimes = rig_arena_allocate(arena, RIG_MODEL_MAX_REGIMES * sizeof(RigRegime));
-	if (model->regimes == NULL)
-		return RIG_OUT_OF_MEMORY;
 	for (int64_t r = 0; r < rows->count; r++)
 		if (rows->states[r] > 0 && rows->states[r] <= RIG_MODEL_MAX_STATE)
 			counts[rows->states[r]]++;
+	for (int16_t state = 1; state <= RIG_MODEL_MAX_STATE; state++)
+		frequent += counts[state] >= LEAST_REGIME_ROWS;
+	frequent = frequent < RIG_MODEL_MAX_REGIMES ? frequent : RIG_MODEL_MAX_REGIMES;
+	model->regime_count = 0;
+	model->regimes = rig_arena_allocate(arena, (size_t) frequent * sizeof(RigRegime));
+	if (model->regimes == NULL)
+		return RIG_OUT_OF_MEMORY;
+	memset(model->regimes, 0, (size_t) frequent * sizeof(RigRegime));
 	for (int16_t state = 1; status == RIG_OK && state <= RIG_MODEL_MAX_STATE; state++)
 	{
 		RigArena	inner = rig_arena_child(training->scratch);
 		Training	step = *training;
 		RigModel	part = *model;
 
-		if (counts[state] < LEAST_REGIME_ROWS || model->regime_count == RIG_MODEL_MAX_REGIMES)
+		if (counts[state] < LEAST_REGIME_ROWS || model->regime_count == frequent)
 			continue;
 		step.scratch = &inner;
 		model->regimes[model->regime_count].state = state;
@@ -451,34 +457,60 @@ find_trends(Training *training)
 	return status;
 }
 
-/* Scores each block of rows by detectors that learnt from the others. */
+/* Detectors of one fold, in kept; their deviations on the rows that they did not learn from. */
 static RigStatus
-score_folds(Training *training, RigCrossScores *scores)
+train_fold(Training *training, RigModel *model, RigArena *kept, RigFold limits, RigDeviations *deviations)
 {
 	const RigDataset *data = training->data;
+	RigArena	inner = rig_arena_child(training->scratch);
+	Training	part = *training;
+	RigTrainingRows rows;
+	RigDataset	rest;
+	RigDataset	block = rig_dataset_part(data, limits.first, limits.last);
+	RigStatus	status = rig_dataset_without(&rest, &inner, data, limits.hole_first, limits.hole_last);
+
+	part.scratch = &inner;
+	if (status == RIG_OK)
+		status = fit_detectors(&part, model, kept, &rest, &rows);
+	if (status == RIG_OK)
+		status = rig_deviations_add(deviations, &inner, model, &block);
+	rig_arena_release(&inner);
+	return status;
+}
+
+/*
+ * Scores each block of rows by detectors that learnt from the others, once it is known how far
+ * the features stray from what the other blocks say of them.
+ */
+static RigStatus
+score_folds(Training *training, RigCrossScores *scores, RigDeviations *deviations)
+{
+	int64_t		count = training->data->rows;
+	RigArena	kept = rig_arena_child(training->scratch);
+	RigModel	models[RIG_FOLDS];
 	RigStatus	status = RIG_OK;
 
 	for (int fold = 0; status == RIG_OK && fold < RIG_FOLDS; fold++)
 	{
-		RigArena	inner = rig_arena_child(training->scratch);
 		Training	part = *training;
-		RigModel	model = *training->model;
-		RigTrainingRows rows;
-		RigDataset	rest;
-		RigFold		limits = rig_fold_limits(data->rows, fold);
 
-		part.scratch = &inner;
 		part.done = PROGRESS_FOLDS * fold / RIG_FOLDS;
 		part.step = PROGRESS_FOLDS / RIG_FOLDS;
-		status = rig_dataset_without(&rest, &inner, data, limits.hole_first, limits.hole_last);
-		if (status == RIG_OK)
-			status = fit_detectors(&part, &model, &inner, &rest, &rows);
-		if (status == RIG_OK)
-			status = rig_cross_score(scores, &inner, &model, data, limits.first, limits.last);
-		rig_arena_release(&inner);
+		models[fold] = *training->model;
+		status = train_fold(&part, &models[fold], &kept, rig_fold_limits(count, fold), deviations);
 		if (!rig_proceed(training->progress, part.done + part.step))
 			status = RIG_INTERRUPTED;
 	}
+	for (int fold = 0; status == RIG_OK && fold < RIG_FOLDS; fold++)
+	{
+		RigArena	inner = rig_arena_child(training->scratch);
+		RigFold		limits = rig_fold_limits(count, fold);
+
+		rig_deviations_apply(deviations, &models[fold]);
+		status = rig_cross_score(scores, &inner, &models[fold], training->data, limits.first, limits.last);
+		rig_arena_release(&inner);
+	}
+	rig_arena_release(&kept);
 	return status;
 }
 
@@ -502,6 +534,7 @@ rig_model_train(RigModel *model, RigArena *arena, RigArena *scratch, const RigDa
 		.metrics = metrics, .done = PROGRESS_FOLDS, .step = PROGRESS_DETECTORS - PROGRESS_FOLDS,
 	};
 	RigCrossScores scores;
+	RigDeviations deviations;
 	RigTrainingRows rows;
 	RigStatus	status;
 
@@ -518,9 +551,13 @@ rig_model_train(RigModel *model, RigArena *arena, RigArena *scratch, const RigDa
 	if (status == RIG_OK)
 		status = find_trends(&training);
 	if (status == RIG_OK)
-		status = score_folds(&training, &scores);
+		status = rig_deviations_begin(&deviations, scratch, data->features);
+	if (status == RIG_OK)
+		status = score_folds(&training, &scores, &deviations);
 	if (status == RIG_OK)
 		status = fit_detectors(&training, model, arena, data, &rows);
+	if (status == RIG_OK)
+		rig_deviations_apply(&deviations, model);
 	training.done = PROGRESS_DETECTORS;
 	training.step = 1 - PROGRESS_DETECTORS;
 	if (status == RIG_OK && wants(options->algorithm, RIG_DETECTOR_LSTM))

@@ -1,6 +1,6 @@
 /*
  * Training of a model: scaling, detectors, calibration, combination. See model.h for what the
- * detectors see, and docs/method.md for why they are calibrated and combined this way.
+ * detectors see, and docs/detection.md for why they are calibrated and combined this way.
  */
 #ifndef RIG_MODEL_TRAIN_H
 #define RIG_MODEL_TRAIN_H

@@ -8,11 +8,23 @@
 #include "kernel.h"
 
 #define NO_FEATURE (-1)
+#define SETTLING_US INT64_C(120000000)
 
 static void *
 allocate_floats(RigArena *arena, size_t count)
 {
 	return rig_arena_allocate(arena, count * sizeof(float));
+}
+
+/* Readings that a machine takes to settle in a state: two minutes, but a window, so that it is of one state. */
+static int32_t
+count_settling(int64_t period)
+{
+	int64_t		readings = period > 0 ? SETTLING_US / period : 0;
+
+	if (readings < RIG_MODEL_WINDOW)
+		return RIG_MODEL_WINDOW;
+	return readings < RIG_SCORING_MOST_SETTLING ? (int32_t) readings : RIG_SCORING_MOST_SETTLING;
 }
 
 RigWindow *
@@ -24,7 +36,7 @@ rig_window_create(RigArena *arena, const RigModel *model)
 
 	if (window == NULL)
 		return NULL;
-	*window = (RigWindow) {.model = model};
+	*window = (RigWindow) {.model = model, .settling = count_settling(model->period)};
 	window->prepared = allocate_floats(arena, RIG_WINDOW_CAPACITY * features);
 	window->present = rig_arena_allocate(arena, RIG_WINDOW_CAPACITY * features);
 	window->last_values = allocate_floats(arena, features);
@@ -171,7 +183,7 @@ rig_window_settle(RigWindow *window, int16_t state)
 {
 	window->settled = state == window->state ? window->settled + 1 : 1;
 	window->state = state;
-	return window->settled > RIG_MODEL_WINDOW ? state : 0;
+	return window->settled > window->settling ? state : 0;
 }
 
 float
@@ -284,14 +296,14 @@ score_window(RigScorer *scorer, RigWindow *window, int32_t end, int32_t stride, 
 #define BOUNDED_FROM 1.0f
 
 float
-rig_score_surprise(const RigModel *model, RigDetector detector, float raw, bool by_regime)
+rig_score_surprise(const RigModel *model, const RigRegime *regime, RigDetector detector, float raw)
 {
-	const RigCalibration *calibration = &model->calibrations[detector];
+	const RigCalibration *calibration = &model->calibrations.detectors[detector];
 	float		surprise;
 	double		p;
 
-	if (by_regime && (int) detector < (int) RIG_REGIME_DETECTORS && model->regime_calibrations[detector].count > 0)
-		calibration = &model->regime_calibrations[detector];
+	if (regime != NULL && regime->calibrations.detectors[detector].count > 0)
+		calibration = &regime->calibrations.detectors[detector];
 	surprise = rig_calibration_surprise(calibration, raw);
 	if (!(surprise > BOUNDED_FROM) || (detector != RIG_DETECTOR_Z && detector != RIG_DETECTOR_RESIDUAL))
 		return surprise;
@@ -303,15 +315,19 @@ void
 rig_score_combine(const RigModel *model, RigScore *score)
 {
 	RigCombination combination = RIG_COMBINATION_ROW;
+	const RigCalibration *combined;
 
 	for (int k = 0; k < RIG_DETECTORS; k++)
 		if (!isnan(score->raw[k]))
-			score->surprises[k] = rig_score_surprise(model, (RigDetector) k, score->raw[k], score->by_regime);
+			score->surprises[k] = rig_score_surprise(model, score->regime, (RigDetector) k, score->raw[k]);
 	if (!isnan(score->raw[RIG_DETECTOR_WINDOW]) || !isnan(score->raw[RIG_DETECTOR_LSTM]))
 		combination = RIG_COMBINATION_WINDOW;
 	score->surprise = (float) rig_combine_cauchy(score->surprises, model->weights, RIG_DETECTORS);
-	if (model->combined[combination].count > 0)
-		score->surprise = rig_calibration_surprise(&model->combined[combination], score->surprise);
+	combined = &model->calibrations.combined[combination];
+	if (score->regime != NULL && score->regime->calibrations.combined[combination].count > 0)
+		combined = &score->regime->calibrations.combined[combination];
+	if (combined->count > 0)
+		score->surprise = rig_calibration_surprise(combined, score->surprise);
 	score->risk = rig_risk(score->surprise, model->alarm_surprise);
 	if (isnan(score->risk))
 		score->reason = RIG_SCORE_WARMING_UP;
@@ -335,7 +351,7 @@ score_row(RigScorer *scorer, const float *prepared, int32_t block_row, RigScore 
 	const float *weight = regime == NULL ? model->residual_weight : regime->residual_weight;
 	float		z = scorer->z[block_row];
 
-	score->by_regime = regime != NULL;
+	score->regime = regime;
 	if (regime != NULL)
 	{
 		z = rig_regime_prepare(regime, scorer->values + (size_t) block_row * model->features, scorer->row);

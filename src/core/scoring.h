@@ -25,8 +25,11 @@
 /* With more of its features missing a reading has no score. */
 #define RIG_SCORING_MOST_MISSING 0.5f
 
+/* Readings that a machine takes to settle in another state, at most. */
+#define RIG_SCORING_MOST_SETTLING 120
+
 /* Rows to replay so that a window is as if it had never been thrown away. */
-#define RIG_SCORING_REPLAY (RIG_MODEL_WINDOW - 1 + RIG_SCORING_HOLD_PERIODS)
+#define RIG_SCORING_REPLAY RIG_SCORING_MOST_SETTLING
 
 /* A value repeated so often is stuck, unless training saw it rest at that value. */
 #define RIG_SCORING_STUCK_RUN 20
@@ -60,7 +63,7 @@ typedef struct RigScore
 	float		surprise;		/* -log10 of the p-value of all detectors together; NaN like risk */
 	float		missing;		/* share of features without a value of their own or a recent one */
 	int16_t		state;			/* that the machine has been in for a while; 0 = none */
-	bool		by_regime;		/* z and row PCA are those of that state */
+	const RigRegime *regime;	/* of that state, which judges the reading; NULL = none */
 	int32_t		stuck;			/* feature that repeats its value, or -1 */
 	float		raw[RIG_DETECTORS]; /* NaN = did not score */
 	float		surprises[RIG_DETECTORS];	/* -log10 of their p-values */
@@ -76,6 +79,7 @@ typedef struct RigWindow
 	int32_t		end;
 	int16_t		state;			/* of the newest reading */
 	int32_t		settled;		/* readings in that state, in a row */
+	int32_t		settling;		/* of them that belong to the change into it */
 	int32_t		unscored;		/* readings since the windowed detectors last ran */
 	float	   *prepared;		/* RIG_WINDOW_CAPACITY x features */
 	uint8_t    *present;		/* the same; 0 = filled in */
@@ -139,15 +143,15 @@ extern const char *rig_score_reason_text(RigScoreReason reason);
 extern float rig_window_take(RigWindow *window, const float *values, int64_t time, float *filled, float *z);
 
 /*
- * Surprise of a raw score of one detector. That of a largest deviation is bounded by what it
- * would be among so many normal features: a tail that training saw too little of shall not make
- * two deviations an alarm.
+ * Surprise of a raw score of one detector in a regime, or in none (NULL). That of a largest
+ * deviation is bounded by what it would be among so many normal features: a tail that training
+ * saw too little of shall not make two deviations an alarm.
  */
-extern float rig_score_surprise(const RigModel *model, RigDetector detector, float raw, bool by_regime);
+extern float rig_score_surprise(const RigModel *model, const RigRegime *regime, RigDetector detector, float raw);
 
 /*
- * Notes the state of the next reading. Returns it once the machine has been in it for
- * RIG_MODEL_WINDOW readings, else 0: between two states it does what belongs to neither.
+ * Notes the state of the next reading. Returns it once the machine has settled in it, else 0:
+ * while pumps start and levels come up it does what belongs to neither state.
  */
 extern int16_t rig_window_settle(RigWindow *window, int16_t state);
 

@@ -10,6 +10,16 @@
 /* Medians are taken on a log scale, where 0 has no place. */
 #define LEAST_MEDIAN 1e-9
 
+/*
+ * Surprise beyond what as many occasions can show, which their tail may say; and what counts of
+ * more, so that the grossest is still told from the gross.
+ */
+#define SUPPORTED_BEYOND 0.5
+#define SHARE_BEYOND 0.1f
+
+/* A regime with fewer scores is calibrated with the rest. */
+#define LEAST_REGIME_SCORES 100
+
 /* A fold with fewer scores says nothing about its level. */
 #define LEAST_FOLD_SCORES 4
 
@@ -26,10 +36,10 @@ rig_fold_limits(int64_t rows, int fold)
 RigStatus
 rig_cross_begin(RigCrossScores *scores, RigArena *arena, int64_t rows)
 {
-	*scores = (RigCrossScores) {.rows = rows, .by_regime = rig_arena_allocate(arena, (size_t) rows)};
-	if (scores->by_regime == NULL)
+	*scores = (RigCrossScores) {.rows = rows, .states = rig_arena_allocate(arena, (size_t) rows * sizeof(int16_t))};
+	if (scores->states == NULL)
 		return RIG_OUT_OF_MEMORY;
-	memset(scores->by_regime, 0, (size_t) rows);
+	memset(scores->states, 0, (size_t) rows * sizeof(int16_t));
 	for (int k = 0; k < RIG_DETECTORS; k++)
 	{
 		scores->raw[k] = rig_arena_allocate(arena, (size_t) rows * sizeof(float));
@@ -39,6 +49,17 @@ rig_cross_begin(RigCrossScores *scores, RigArena *arena, int64_t rows)
 			scores->raw[k][r] = NAN;
 	}
 	return RIG_OK;
+}
+
+/* Keeps the raw scores of the detectors k with wanted[k]; what judges by regimes tells by which. */
+static void
+take_score(RigCrossScores *scores, int64_t row, const RigScore *score, const bool *wanted)
+{
+	for (int k = 0; k < RIG_DETECTORS; k++)
+		if (wanted[k])
+			scores->raw[k][row] = score->raw[k];
+	if (wanted[RIG_DETECTOR_Z] || wanted[RIG_DETECTOR_RESIDUAL])
+		scores->states[row] = score->regime == NULL ? 0 : score->regime->state;
 }
 
 /* Scores rows by the detectors k with wanted[k]. */
@@ -63,12 +84,7 @@ score_rows(RigCrossScores *scores, RigArena *scratch, const RigModel *model, con
 					   data->times == NULL ? NULL : data->times + start,
 					   data->states == NULL ? NULL : data->states + start, count, 1, block);
 		for (int64_t i = 0; i < count; i++)
-			for (int k = 0; k < RIG_DETECTORS; k++)
-				if (wanted[k])
-				{
-					scores->raw[k][start + i] = block[i].raw[k];
-					scores->by_regime[start + i] |= k == RIG_DETECTOR_Z ? block[i].by_regime : false;
-				}
+			take_score(scores, start + i, &block[i], wanted);
 	}
 	return RIG_OK;
 }
@@ -158,10 +174,15 @@ level_folds(RigCrossScores *scores, float *raw, float *room)
 	}
 }
 
-/* Combined surprises of the rows with or without their windows; returns how many rows have one. */
+/*
+ * Combined surprises of the rows that a regime judged (NULL: none did), with their windows or
+ * without; returns how many rows have one.
+ */
 static int64_t
-combine_rows(const RigCrossScores *scores, const RigModel *model, RigCombination combination, float *combined)
+combine_rows(const RigCrossScores *scores, const RigModel *model, const RigRegime *regime, RigCombination combination,
+			 float *combined)
 {
+	int16_t		state = regime == NULL ? 0 : regime->state;
 	int64_t		count = 0;
 
 	for (int64_t r = 0; r < scores->rows; r++)
@@ -169,12 +190,14 @@ combine_rows(const RigCrossScores *scores, const RigModel *model, RigCombination
 		float		surprises[RIG_DETECTORS];
 		bool		windowed = false;
 
+		if (scores->states[r] != state)
+			continue;
 		for (int k = 0; k < RIG_DETECTORS; k++)
 		{
 			bool		of_window = k == RIG_DETECTOR_WINDOW || k == RIG_DETECTOR_LSTM;
 			float raw = model->has[k] && !(of_window && combination == RIG_COMBINATION_ROW) ? scores->raw[k][r] : NAN;
 
-			surprises[k] = isnan(raw) ? NAN : rig_score_surprise(model, (RigDetector) k, raw, scores->by_regime[r]);
+			surprises[k] = isnan(raw) ? NAN : rig_score_surprise(model, regime, (RigDetector) k, raw);
 			windowed |= of_window && !isnan(raw);
 		}
 		combined[count] = (float) rig_combine_cauchy(surprises, model->weights, RIG_DETECTORS);
@@ -189,13 +212,56 @@ combine_rows(const RigCrossScores *scores, const RigModel *model, RigCombination
  * so few cannot support, such as a probability that their tail was merely extrapolated to.
  */
 static void
-limit_surprise(RigCalibration *calibration)
+limit_to_windows(RigCalibration *calibration)
 {
 	double		separate = (double) calibration->count / RIG_MODEL_WINDOW;
 
 	calibration->limit = (float) fmin(log10(separate + 1), (double) RIG_SURPRISE_MAX);
-	for (int i = 0; i < RIG_CALIBRATION_POINTS; i++)
-		calibration->surprise[i] = fminf(calibration->surprise[i], calibration->limit);
+}
+
+/* Among count scores in time order: how many are beyond the threshold, and on how many occasions. */
+static void
+count_occasions(const float *scores, int64_t count, float threshold, int64_t *beyond, int64_t *occasions)
+{
+	int64_t		last = -RIG_MODEL_WINDOW - 1;
+
+	*beyond = *occasions = 0;
+	for (int64_t i = 0; i < count; i++)
+	{
+		if (!(scores[i] > threshold))
+			continue;
+		(*beyond)++;
+		*occasions += i - last > RIG_MODEL_WINDOW;
+		last = i;
+	}
+}
+
+/*
+ * Calibrates by scores in time order, NaN among them. Where states are told apart, one may have
+ * been seen on few occasions, however many readings they had: what is beyond the threshold
+ * counts once per occasion (the extremal index by runs, Smith and Weissman 1994), and supports
+ * only so much surprise.
+ */
+static RigStatus
+fit_in_time(RigCalibration *calibration, RigArena *scratch, const float *scores, int64_t count, bool limits)
+{
+	RigCalibrationOptions options = rig_calibration_defaults();
+	RigStatus	status = rig_calibration_fit(calibration, scratch, scores, count, &options);
+	int64_t		beyond;
+	int64_t		occasions;
+
+	if (status != RIG_OK)
+		return status;
+	count_occasions(scores, count, calibration->threshold, &beyond, &occasions);
+	if (beyond == 0)
+		return RIG_OK;
+	options.effective_count = (double) calibration->count * (double) occasions / (double) beyond;
+	status = rig_calibration_fit(calibration, scratch, scores, count, &options);
+	if (!limits)
+		return status;
+	calibration->limit = (float) fmin(log10(options.effective_count + 1) + SUPPORTED_BEYOND, (double) RIG_SURPRISE_MAX);
+	calibration->beyond = SHARE_BEYOND;
+	return status;
 }
 
 /* The largest sum that the healthy rows reached, with a margin. */
@@ -207,7 +273,7 @@ find_cusum_limit(const RigCrossScores *scores, const RigModel *model)
 
 	for (int64_t r = 0; r < scores->rows; r++)
 	{
-		RigScore	score = {.by_regime = scores->by_regime[r]};
+		RigScore	score = {.regime = rig_model_regime(model, scores->states[r])};
 
 		for (int k = 0; k < RIG_DETECTORS; k++)
 		{
@@ -223,55 +289,92 @@ find_cusum_limit(const RigCrossScores *scores, const RigModel *model)
 	return largest * RIG_CUSUM_MARGIN;
 }
 
-/* Calibrates by the rows that were judged by a regime, or by those that were not; levels their scores. */
+/* Calibrates one detector by the rows of a state and levels their scores; a missing calibration is no error. */
 static RigStatus
-calibrate_part(RigCrossScores *scores, RigArena *scratch, RigCalibration *calibration, RigDetector detector,
-			   bool by_regime, float *room)
+calibrate_part(RigCrossScores *scores, RigArena *scratch, const RigModel *model,
+			   RigCalibration *calibration, RigDetector detector, int16_t state, float *room)
 {
 	float	   *raw = scores->raw[detector];
 	float	   *part = rig_arena_allocate(scratch, (size_t) scores->rows * sizeof(float));
+	int64_t		count = 0;
+	RigStatus	status;
 
 	if (part == NULL)
 		return RIG_OUT_OF_MEMORY;
 	for (int64_t r = 0; r < scores->rows; r++)
-		part[r] = scores->by_regime[r] == by_regime ? raw[r] : NAN;
-	level_folds(scores, part, room);
+	{
+		part[r] = scores->states[r] == state ? raw[r] : NAN;
+		count += !isnan(part[r]);
+	}
+	if (state != 0 && count < LEAST_REGIME_SCORES)
+		return RIG_OK;
+	if (detector != RIG_DETECTOR_LSTM)
+		level_folds(scores, part, room);
 	for (int64_t r = 0; r < scores->rows; r++)
-		raw[r] = scores->by_regime[r] == by_regime ? part[r] : raw[r];
-	return rig_calibration_fit(calibration, scratch, part, scores->rows, NULL);
+		raw[r] = scores->states[r] == state ? part[r] : raw[r];
+	status = model->regime_count == 0 ? rig_calibration_fit(calibration, scratch, part, scores->rows, NULL) :
+		fit_in_time(calibration, scratch, part, scores->rows, true);
+	if (status == RIG_INVALID_ARGUMENT)
+		*calibration = (RigCalibration) {0};
+	else if (status == RIG_OK && detector == RIG_DETECTOR_LSTM && model->algorithm == RIG_ALGORITHM_HYBRID)
+		limit_to_windows(calibration);
+	return status == RIG_INVALID_ARGUMENT ? RIG_OK : status;
 }
 
-/*
- * Calibrates one detector: where regimes judge, by the readings that they judge and by the rest.
- * When the rest is too little, the former serve for all.
- */
+/* Calibrates one detector: by the rows of each regime, and by the rest or, when that is too little, by all rows. */
 static RigStatus
 calibrate_detector(RigCrossScores *scores, RigArena *scratch, RigModel *model, RigDetector detector, float *room)
 {
-	RigCalibration *whole = &model->calibrations[detector];
-	RigCalibration *own;
-	RigStatus	status;
+	RigCalibration *whole = &model->calibrations.detectors[detector];
+	RigStatus	status = calibrate_part(scores, scratch, model, whole, detector, 0, room);
 
-	if (detector == RIG_DETECTOR_LSTM)
-		return rig_calibration_fit(whole, scratch, scores->raw[detector], scores->rows, NULL);
-	if ((int) detector >= (int) RIG_REGIME_DETECTORS || model->regime_count == 0)
-	{
-		level_folds(scores, scores->raw[detector], room);
-		return rig_calibration_fit(whole, scratch, scores->raw[detector], scores->rows, NULL);
-	}
-	own = &model->regime_calibrations[detector];
-	status = calibrate_part(scores, scratch, own, detector, true, room);
-	if (status == RIG_OUT_OF_MEMORY)
-		return status;
-	if (status != RIG_OK)
-		*own = (RigCalibration) {0};
-	status = calibrate_part(scores, scratch, whole, detector, false, room);
-	if (status == RIG_INVALID_ARGUMENT && own->count > 0)
-	{
-		*whole = *own;
-		status = RIG_OK;
-	}
+	for (int32_t i = 0; status == RIG_OK && i < model->regime_count; i++)
+		status = calibrate_part(scores, scratch, model, &model->regimes[i].calibrations.detectors[detector], detector,
+								model->regimes[i].state, room);
+	if (status == RIG_OK && whole->count == 0)
+		status = rig_calibration_fit(whole, scratch, scores->raw[detector], scores->rows, NULL);
 	return status;
+}
+
+/* The combinations are limited by what is combined, not once more. */
+static RigStatus
+calibrate_combinations(const RigCrossScores *scores, RigArena *scratch, const RigModel *model, const RigRegime *regime,
+					   RigCalibration *combined, float *room)
+{
+	for (int c = 0; c < RIG_COMBINATIONS; c++)
+	{
+		int64_t		count = combine_rows(scores, model, regime, (RigCombination) c, room);
+		RigStatus	status = RIG_INVALID_ARGUMENT;
+
+		if (model->regime_count == 0)
+			status = rig_calibration_fit(&combined[c], scratch, room, count, NULL);
+		else if (regime == NULL || count >= LEAST_REGIME_SCORES)
+			status = fit_in_time(&combined[c], scratch, room, count, false);
+		if (status == RIG_OUT_OF_MEMORY)
+			return status;
+		if (status != RIG_OK)
+			combined[c] = (RigCalibration) {0};
+	}
+	return RIG_OK;
+}
+
+/* A regime that no fold could judge by has nothing to tell how much its scores surprise. */
+static void
+drop_uncalibrated_regimes(RigModel *model)
+{
+	int32_t		kept = 0;
+
+	for (int32_t i = 0; i < model->regime_count; i++)
+	{
+		const RigRegime *regime = &model->regimes[i];
+		const RigCalibration *calibrations = regime->calibrations.detectors;
+
+		if ((model->has[RIG_DETECTOR_Z] && calibrations[RIG_DETECTOR_Z].count == 0) ||
+			(regime->has_pca && calibrations[RIG_DETECTOR_RESIDUAL].count == 0))
+			continue;
+		model->regimes[kept++] = *regime;
+	}
+	model->regime_count = kept;
 }
 
 RigStatus
@@ -279,33 +382,24 @@ rig_cross_calibrate(RigCrossScores *scores, RigArena *scratch, RigModel *model)
 {
 	float	   *room = rig_arena_allocate(scratch, (size_t) scores->rows * sizeof(float));
 	bool		any = false;
+	RigStatus	status = room == NULL ? RIG_OUT_OF_MEMORY : RIG_OK;
 
-	if (room == NULL)
-		return RIG_OUT_OF_MEMORY;
-	for (int k = 0; k < RIG_DETECTORS; k++)
+	for (int k = 0; status != RIG_OUT_OF_MEMORY && k < RIG_DETECTORS; k++)
 	{
-		RigStatus	status;
-
 		if (!model->has[k])
 			continue;
 		status = calibrate_detector(scores, scratch, model, (RigDetector) k, room);
-		if (status == RIG_OUT_OF_MEMORY)
-			return status;
 		model->has[k] = status == RIG_OK;
 		any |= model->has[k];
-		if (k == RIG_DETECTOR_LSTM && model->has[k] && model->algorithm == RIG_ALGORITHM_HYBRID)
-			limit_surprise(&model->calibrations[k]);
 	}
-	for (int c = 0; c < RIG_COMBINATIONS; c++)
-	{
-		int64_t		count = combine_rows(scores, model, (RigCombination) c, room);
-		RigStatus	status = rig_calibration_fit(&model->combined[c], scratch, room, count, NULL);
-
-		if (status == RIG_OUT_OF_MEMORY)
-			return status;
-		if (status != RIG_OK)
-			model->combined[c] = (RigCalibration) {0};
-	}
+	drop_uncalibrated_regimes(model);
+	if (status != RIG_OUT_OF_MEMORY)
+		status = calibrate_combinations(scores, scratch, model, NULL, model->calibrations.combined, room);
+	for (int32_t i = 0; status == RIG_OK && i < model->regime_count; i++)
+		status = calibrate_combinations(scores, scratch, model, &model->regimes[i],
+										model->regimes[i].calibrations.combined, room);
+	if (status != RIG_OK)
+		return status;
 	model->cusum_limit = find_cusum_limit(scores, model);
 	return any ? RIG_OK : RIG_INVALID_ARGUMENT;
 }

@@ -29,7 +29,7 @@ typedef struct RigCrossScores
 {
 	int64_t		rows;
 	int64_t		count;			/* rows that were scored */
-	bool	   *by_regime;		/* judged by the regime of its state */
+	int16_t    *states;			/* whose regime judged the row, 0 = none */
 	float	   *raw[RIG_DETECTORS];
 } RigCrossScores;
 

@@ -6,6 +6,18 @@
 
 #include "scoring.h"
 
+RigDataset
+rig_dataset_part(const RigDataset *data, int64_t first, int64_t last)
+{
+	RigDataset	part = {.features = data->features, .rows = last - first};
+
+	part.values = data->values + first * data->features;
+	part.times = data->times == NULL ? NULL : data->times + first;
+	part.series = data->series + first;
+	part.states = data->states == NULL ? NULL : data->states + first;
+	return part;
+}
+
 static void
 copy_rows(RigDataset *rest, const RigDataset *data, int64_t first, int64_t last, int32_t series_offset)
 {

@@ -20,6 +20,9 @@ typedef struct RigTrainingRows
 	int64_t		window_count;
 } RigTrainingRows;
 
+/* The rows first .. last - 1 of data, which share its memory. */
+extern RigDataset rig_dataset_part(const RigDataset *data, int64_t first, int64_t last);
+
 /*
  * Copies data without the rows first .. last - 1; what stood before and behind them become
  * series of their own, so that no window spans the hole. Everything is allocated in arena.

@@ -139,7 +139,7 @@ is_usable(const RigModel *model)
 
 	for (int i = 0; i < RIG_DETECTORS; i++)
 	{
-		if (model->has[i] && model->calibrations[i].count == 0)
+		if (model->has[i] && model->calibrations.detectors[i].count == 0)
 			return false;
 		any |= model->has[i];
 	}
