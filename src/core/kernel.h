@@ -3,6 +3,8 @@
  * than the rest; the loader picks the copy that the processor can run. The copies may round
  * differently (fused multiply-add), so a result that must be the same everywhere comes from
  * integers and comparisons only. A kernel calls nothing but inline functions and other kernels.
+ * That no floating-point exception is looked at changes no result, but lets both sides of a
+ * choice be computed, without which loops with choices would not become loops of vectors.
  *
  * Only gcc knows the levels by name; elsewhere the plain function remains.
  */
@@ -10,7 +12,8 @@
 #define RIG_KERNEL_H
 
 #if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
-#define RIG_KERNEL __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4"), optimize("O3")))
+#define RIG_KERNEL \
+	__attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4"), optimize("O3", "no-trapping-math")))
 #else
 #define RIG_KERNEL
 #endif

@@ -45,6 +45,7 @@ typedef struct Memory
 	RigArena	arena;
 	RigWindow  *window;
 	int16	   *positions;		/* per feature: index into the values of a reading, -1 = none */
+	int32		width;			/* of readings that have a value for every position; no reading is that wide = some have none */
 } Memory;
 
 /* Rows of one machine while they are scored. */
@@ -146,11 +147,13 @@ recall(IngestBatch *batch, const RigMachine *machine, const RigModel *model, int
 		MemoryContextReset(memory->context);
 		rig_arena_init(&memory->arena, rig_context_allocator(memory->context), ALLOCSET_DEFAULT_INITSIZE);
 		memory->positions = MemoryContextAlloc(memory->context, model->features * sizeof(int16));
+		memory->width = 0;
 		for (int32 f = 0; f < model->features; f++)
 		{
 			int32		name = rig_names_find(batch->catalog->sensor_names, model->names[f], strlen(model->names[f]));
 
 			memory->positions[f] = name == RIG_NAMES_NONE ? -1 : Max(rig_machine_position(machine, name), 0) - 1;
+			memory->width = memory->positions[f] < 0 ? PG_INT32_MAX : Max(memory->width, memory->positions[f] + 1);
 		}
 		memory->window = rig_window_create(&memory->arena, model);
 		rig_require_memory(memory->window);
@@ -200,6 +203,12 @@ open_model(int32 version)
 static void
 gather(const Memory *memory, int32 features, const IngestValues *content, float *row)
 {
+	if (content->width >= memory->width)
+	{
+		for (int32 f = 0; f < features; f++)
+			row[f] = (float) content->values[memory->positions[f]];
+		return;
+	}
 	for (int32 f = 0; f < features; f++)
 	{
 		int16		position = memory->positions[f];

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "calibration.h"
+#include "combination.h"
 #include "random.h"
 #include "tap.h"
 
