@@ -11,11 +11,36 @@
 #ifndef RIG_KERNEL_H
 #define RIG_KERNEL_H
 
+#include <stdint.h>
+#include <string.h>
+
 #if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
 #define RIG_KERNEL \
 	__attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4"), optimize("O3", "no-trapping-math")))
 #else
 #define RIG_KERNEL
 #endif
+
+/*
+ * Numbers from 0 on have the order of their bits, and a search for the largest integer is one
+ * that compilers make a loop of vectors of, while that of the largest float is not. NaN counts as 0.
+ */
+static inline __attribute__((always_inline)) int32_t
+rig_magnitude_bits(float magnitude)
+{
+	int32_t		bits;
+
+	memcpy(&bits, &magnitude, sizeof(bits));
+	return bits > INT32_C(0x7f800000) ? 0 : bits;
+}
+
+static inline __attribute__((always_inline)) float
+rig_magnitude_of_bits(int32_t bits)
+{
+	float		magnitude;
+
+	memcpy(&magnitude, &bits, sizeof(magnitude));
+	return magnitude;
+}
 
 #endif

@@ -264,15 +264,15 @@ score_autoencoder(RigScorer *scorer, RigWindow *window, int32_t start)
 RIG_KERNEL static float
 find_largest(const float *residual, const float *weight, int32_t count)
 {
-	float		largest = 0;
+	int32_t		largest = 0;
 
 	for (int32_t i = 0; i < count; i++)
 	{
-		float		scaled = fabsf(residual[i]) * weight[i];
+		int32_t		scaled = rig_magnitude_bits(fabsf(residual[i]) * weight[i]);
 
 		largest = scaled > largest ? scaled : largest;
 	}
-	return largest;
+	return rig_magnitude_of_bits(largest);
 }
 
 /* Adds the squared weighted residuals of one row of a window to the sums of the features. */
