@@ -45,7 +45,7 @@ typedef struct Memory
 	RigArena	arena;
 	RigWindow  *window;
 	int16	   *positions;		/* per feature: index into the values of a reading, -1 = none */
-	int32		width;			/* of readings that have a value for every position; no reading is that wide = some have none */
+	int32		width;			/* of readings that have them all; PG_INT32_MAX when some have no position */
 } Memory;
 
 /* Rows of one machine while they are scored. */
