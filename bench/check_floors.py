@@ -1,6 +1,6 @@
 """The floors that the tests assert, as TAP: ratios against peers of the same run, and bytes. A miss
 may be noise of the machine, so it is measured up to twice more; every attempt is shown. After the
-last attempt a ratio may stay a quarter below its floor (scored: more than half): the worker needs two quiet cores, its peers
+last attempt a ratio may stay a quarter below its floor: the worker needs two quiet cores, its peers
 one, and a build must not fail for that. `make bench` reports the floors as they are."""
 import os
 import sys
@@ -13,8 +13,6 @@ from measure import forest, ingest, lstm, web_ingest
 
 ATTEMPTS = 3
 TOLERANCE = 0.75
-# The scoring worker reaches its floor on quiet cores only; here it shall not fall far behind.
-SCORED_TOLERANCE = 0.4
 ROUNDS = 3
 MESSAGES = 99_000
 PYTHON_MESSAGES = 6_000
@@ -112,8 +110,7 @@ def is_missed(result):
     """Below its floor by more than noise explains; sizes have no noise."""
     if result["verdict"] != "below floor":
         return False
-    tolerance = SCORED_TOLERANCE if result["name"].startswith("scoring") else TOLERANCE
-    return result["best"] != "high" or result["ratio"] < result["floor"] * tolerance
+    return result["best"] != "high" or result["ratio"] < result["floor"] * TOLERANCE
 
 
 def settle(subject):

@@ -1,9 +1,12 @@
 """Kafka to table by our worker. A backlog is written while the source is paused, so that the
 worker is measured and not the producer."""
+import time
+
 from harness.broker import Feeder
 from harness.machine import processor_seconds
 
 WAIT_SECONDS = 120
+BACKLOG_SECONDS = 2  # age of its newest message; the worker takes itself for behind from one second on
 
 
 class Worker:
@@ -48,8 +51,10 @@ class Worker:
         """Readings per second, from the first batch to the last: the time that the server noted in
         each row is when its batch began, so the last batch only ends the interval."""
         self.load()
+        written = time.monotonic()
         self.session.run("TRUNCATE rigalpha.readings")
         self.session.run("CHECKPOINT")
+        time.sleep(max(0, written + BACKLOG_SECONDS - time.monotonic()))
         wal = self.session.value("SELECT pg_current_wal_lsn()")
         process = self.process()
         processor = processor_seconds(process)

@@ -1,13 +1,12 @@
 #include "calibration.h"
 
+#include <float.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PI 3.14159265358979323846
 #define LOG10_E 0.43429448190325182765
-#define LN_10 2.30258509299404568402
 
 /* The tail is learnt from at least so many scores. */
 #define LEAST_TAIL 10
@@ -181,7 +180,7 @@ tail_surprise(const RigCalibration *calibration, float score)
 		surprise += log10f(1 + calibration->shape * excess) / calibration->shape;
 	else
 		surprise += excess * (float) LOG10_E;
-	return surprise;
+	return surprise < FLT_MAX ? surprise : FLT_MAX;
 }
 
 /* The last of the ascending points that is not above the score; the first one is not. */
@@ -216,7 +215,8 @@ body_surprise(const RigCalibration *calibration, float score)
 		return 0;
 	point = find_point(scores, score);
 	between = (score - scores[point]) / (scores[point + 1] - scores[point]);
-	return fminf(surprise[point] + (surprise[point + 1] - surprise[point]) * between, surprise[point + 1]);
+	between = surprise[point] + (surprise[point + 1] - surprise[point]) * between;
+	return between < surprise[point + 1] ? between : surprise[point + 1];
 }
 
 float
@@ -229,58 +229,7 @@ rig_calibration_surprise(const RigCalibration *calibration, float score)
 	surprise = score >= calibration->threshold ? tail_surprise(calibration, score) : body_surprise(calibration, score);
 	if (surprise > calibration->limit)
 		surprise = calibration->limit + (surprise - calibration->limit) * calibration->beyond;
-	return fminf(surprise, RIG_SURPRISE_MAX);
-}
-
-/* p is not taken for larger, or one detector that finds a reading perfectly usual would outvote all others. */
-#define LARGEST_P 0.999
-
-/* tan((0.5 - p) pi) of p = 10^-surprise, which is 1 / (p pi) for small p. */
-static double
-cauchy_quantile(double surprise)
-{
-	double		p = exp(-LN_10 * fmin(surprise, (double) RIG_SURPRISE_MAX));
-
-	p = fmin(p, LARGEST_P);
-	return p < 1e-5 ? 1 / (p * PI) : tan((0.5 - p) * PI);
-}
-
-double
-rig_combine_cauchy(const float *surprises, const float *weights, int n)
-{
-	double		sum = 0;
-	double		total = 0;
-
-	for (int i = 0; i < n; i++)
-	{
-		if (isnan(surprises[i]) || weights[i] <= 0)
-			continue;
-		sum += (double) weights[i] * cauchy_quantile((double) surprises[i]);
-		total += (double) weights[i];
-	}
-	if (total <= 0)
-		return NAN;
-	sum /= total;
-	/* p = 0.5 - atan(sum) / pi, which is atan(1 / sum) / pi for a positive sum. */
-	if (sum > 0)
-		return fmin(-log10(atan(1 / sum) / PI), (double) RIG_SURPRISE_MAX);
-	return -log10(0.5 - atan(sum) / PI);
-}
-
-double
-rig_combine_min(const float *surprises, const float *weights, int n)
-{
-	double		largest = NAN;
-	int			count = 0;
-
-	for (int i = 0; i < n; i++)
-	{
-		if (isnan(surprises[i]) || weights[i] <= 0)
-			continue;
-		largest = fmax(largest, (double) surprises[i]);
-		count++;
-	}
-	return count == 0 ? NAN : fmax(largest - log10(count), 0);
+	return surprise < RIG_SURPRISE_MAX ? surprise : RIG_SURPRISE_MAX;
 }
 
 float

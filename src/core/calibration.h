@@ -2,7 +2,7 @@
  * From scores to surprise, which is -log10 of a p-value: the same language for every detector.
  * Conformal p-values (Bates et al. 2021) from scores of healthy data that took no part in
  * training, continued beyond the largest of them by a generalised Pareto tail (Pickands 1975);
- * their combination (Cauchy: Liu and Xie 2020); and the risk that is shown.
+ * and the risk that is shown. combination.h combines those of several detectors.
  */
 #ifndef RIG_CALIBRATION_H
 #define RIG_CALIBRATION_H
@@ -58,16 +58,6 @@ extern bool rig_calibration_check(const RigCalibration *calibration);
  * counts by its share. Never descends with the score; NaN for NaN.
  */
 extern float rig_calibration_surprise(const RigCalibration *calibration, float score);
-
-/*
- * Combined surprise of n detectors with their weights (>= 0, any sum). NaN entries and those
- * of weight 0 drop out; NaN when none is left. Valid for small p however the detectors depend
- * on each other; p is clipped to 1e-15 .. 0.999.
- */
-extern double rig_combine_cauchy(const float *surprises, const float *weights, int n);
-
-/* The same by the smallest p times the number of detectors (Bonferroni); weights only tell which take part. */
-extern double rig_combine_min(const float *surprises, const float *weights, int n);
 
 /*
  * Risk 0..1 of a surprise, piecewise linear: 0 at 0, 0.5 at surprise 2, 0.8 at alarm_surprise

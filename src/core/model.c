@@ -7,21 +7,22 @@
 
 /* Separate from the method, because kernels are compiled several times. */
 RIG_KERNEL static float
-prepare_row(const float *values, const float *center, const float *spread, const float *weight, int32_t features,
-			float *prepared)
+prepare_row(const float *restrict values, const float *restrict center, const float *restrict spread,
+			const float *restrict weight, int32_t features, float *restrict prepared)
 {
-	float		largest = 0;
+	int32_t		largest = 0;
 
 	for (int32_t f = 0; f < features; f++)
 	{
-		float		z = spread[f] > 0 ? (values[f] - center[f]) / spread[f] : 0;
-		float		magnitude = fabsf(z) * weight[f];
+		float		quotient = (values[f] - center[f]) / spread[f];
+		float		z = spread[f] > 0 ? quotient : 0;
+		int32_t		magnitude = rig_magnitude_bits(fabsf(z) * weight[f]);
+		float		bounded = z > RIG_MODEL_CLIP ? RIG_MODEL_CLIP : z;
 
 		largest = magnitude > largest ? magnitude : largest;
-		z = z > RIG_MODEL_CLIP ? RIG_MODEL_CLIP : z;
-		prepared[f] = z < -RIG_MODEL_CLIP ? -RIG_MODEL_CLIP : z;
+		prepared[f] = bounded < -RIG_MODEL_CLIP ? -RIG_MODEL_CLIP : bounded;
 	}
-	return largest;
+	return rig_magnitude_of_bits(largest);
 }
 
 float

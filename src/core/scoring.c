@@ -4,11 +4,15 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "combination.h"
 #include "explanation.h"
 #include "kernel.h"
 
 #define NO_FEATURE (-1)
 #define SETTLING_US INT64_C(120000000)
+
+_Static_assert(RIG_SCORING_BLOCK <= RIG_COMBINED_ROWS && (int) RIG_DETECTORS <= RIG_COMBINED_DETECTORS,
+			   "a block is combined at once");
 
 static void *
 allocate_floats(RigArena *arena, size_t count)
@@ -70,6 +74,7 @@ rig_window_clear(RigWindow *window)
 		window->last_times[f] = RIG_SCORING_NO_TIME;
 		window->runs[f] = 0;
 	}
+	window->longest_run = 0;
 }
 
 RigScorer *
@@ -123,6 +128,35 @@ slide(RigWindow *window)
 }
 
 /*
+ * Notes a row without missing values, or returns false, having noted nothing. Separate from the
+ * method, because kernels are compiled several times.
+ */
+RIG_KERNEL static bool
+note_whole_row(const float *restrict values, int32_t features, int64_t time, float *restrict last_values,
+			   int64_t *restrict last_times, int32_t *restrict runs, int32_t *longest)
+{
+	int32_t		missing = 0;
+	int32_t		most = 0;
+
+	for (int32_t f = 0; f < features; f++)
+		missing += values[f] != values[f];
+	if (missing > 0)
+		return false;
+	for (int32_t f = 0; f < features; f++)
+	{
+		int32_t		run = values[f] == last_values[f] ? runs[f] + 1 : 1;
+
+		most = run > most ? run : most;
+		runs[f] = run;
+		last_values[f] = values[f];
+	}
+	for (int32_t f = 0; f < features; f++)
+		last_times[f] = time;
+	*longest = most;
+	return true;
+}
+
+/*
  * Fills in what is missing: the last value while it is fresh, else the median. Returns how
  * many features had neither.
  */
@@ -132,6 +166,14 @@ fill_in(RigWindow *window, const float *values, int64_t time, float *filled, uin
 	const RigModel *model = window->model;
 	int32_t		missing = 0;
 
+	if (note_whole_row(values, model->features, time, window->last_values, window->last_times, window->runs,
+					   &window->longest_run))
+	{
+		memcpy(filled, values, (size_t) model->features * sizeof(float));
+		memset(present, 1, (size_t) model->features);
+		return 0;
+	}
+	window->longest_run = INT32_MAX;
 	for (int32_t f = 0; f < model->features; f++)
 	{
 		float		value = values[f];
@@ -162,7 +204,7 @@ find_stuck(const RigWindow *window, const float *values)
 {
 	const RigModel *model = window->model;
 
-	if (model->period == 0)
+	if (model->period == 0 || window->longest_run < RIG_SCORING_STUCK_RUN)
 		return NO_FEATURE;
 	for (int32_t f = 0; f < model->features; f++)
 		if (window->runs[f] >= RIG_SCORING_STUCK_RUN && !isnan(values[f]) && model->scale.spread[f] > 0 &&
@@ -234,15 +276,15 @@ score_autoencoder(RigScorer *scorer, RigWindow *window, int32_t start)
 RIG_KERNEL static float
 find_largest(const float *residual, const float *weight, int32_t count)
 {
-	float		largest = 0;
+	int32_t		largest = 0;
 
 	for (int32_t i = 0; i < count; i++)
 	{
-		float		scaled = fabsf(residual[i]) * weight[i];
+		int32_t		scaled = rig_magnitude_bits(fabsf(residual[i]) * weight[i]);
 
 		largest = scaled > largest ? scaled : largest;
 	}
-	return largest;
+	return rig_magnitude_of_bits(largest);
 }
 
 /* Adds the squared weighted residuals of one row of a window to the sums of the features. */
@@ -312,25 +354,37 @@ rig_score_surprise(const RigModel *model, const RigRegime *regime, RigDetector d
 }
 
 void
-rig_score_combine(const RigModel *model, RigScore *score)
+rig_score_combine(const RigModel *model, RigScore *const *scores, int count)
 {
-	RigCombination combination = RIG_COMBINATION_ROW;
-	const RigCalibration *combined;
+	float		surprises[RIG_DETECTORS * RIG_COMBINED_ROWS];
+	double		combined[RIG_COMBINED_ROWS];
 
-	for (int k = 0; k < RIG_DETECTORS; k++)
-		if (!isnan(score->raw[k]))
-			score->surprises[k] = rig_score_surprise(model, score->regime, (RigDetector) k, score->raw[k]);
-	if (!isnan(score->raw[RIG_DETECTOR_WINDOW]) || !isnan(score->raw[RIG_DETECTOR_LSTM]))
-		combination = RIG_COMBINATION_WINDOW;
-	score->surprise = (float) rig_combine_cauchy(score->surprises, model->weights, RIG_DETECTORS);
-	combined = &model->calibrations.combined[combination];
-	if (score->regime != NULL && score->regime->calibrations.combined[combination].count > 0)
-		combined = &score->regime->calibrations.combined[combination];
-	if (combined->count > 0)
-		score->surprise = rig_calibration_surprise(combined, score->surprise);
-	score->risk = rig_risk(score->surprise, model->alarm_surprise);
-	if (isnan(score->risk))
-		score->reason = RIG_SCORE_WARMING_UP;
+	for (int r = 0; r < count; r++)
+		for (int k = 0; k < RIG_DETECTORS; k++)
+		{
+			RigScore   *score = scores[r];
+
+			if (!isnan(score->raw[k]))
+				score->surprises[k] = rig_score_surprise(model, score->regime, (RigDetector) k, score->raw[k]);
+			surprises[k * RIG_COMBINED_ROWS + r] = score->surprises[k];
+		}
+	rig_combine_cauchy_rows(surprises, model->weights, RIG_DETECTORS, count, combined);
+	for (int r = 0; r < count; r++)
+	{
+		RigScore   *score = scores[r];
+		bool		windowed = !isnan(score->raw[RIG_DETECTOR_WINDOW]) || !isnan(score->raw[RIG_DETECTOR_LSTM]);
+		RigCombination combination = windowed ? RIG_COMBINATION_WINDOW : RIG_COMBINATION_ROW;
+		const RigCalibration *calibration = &model->calibrations.combined[combination];
+
+		if (score->regime != NULL && score->regime->calibrations.combined[combination].count > 0)
+			calibration = &score->regime->calibrations.combined[combination];
+		score->surprise = (float) combined[r];
+		if (calibration->count > 0)
+			score->surprise = rig_calibration_surprise(calibration, score->surprise);
+		score->risk = rig_risk(score->surprise, model->alarm_surprise);
+		if (isnan(score->risk))
+			score->reason = RIG_SCORE_WARMING_UP;
+	}
 }
 
 static void
@@ -384,16 +438,19 @@ score_block(RigScorer *scorer, RigWindow *window, int32_t count, int32_t stride,
 		rig_forest_score(&model->forest, scorer->values, model->features, count, scorer->forest);
 	for (int32_t r = 0; r < count; r++)
 	{
-		RigScore   *score = scores[r];
-
-		score_row(scorer, window->prepared + (size_t) (start + r) * model->features, r, score);
+		score_row(scorer, window->prepared + (size_t) (start + r) * model->features, r, scores[r]);
 		if (model->has[RIG_DETECTOR_FOREST])
-			score->raw[RIG_DETECTOR_FOREST] = scorer->forest[r];
-		score_window(scorer, window, start + r + 1, stride, score);
-		rig_score_combine(model, score);
-		if (score->risk >= scorer->explain_from && !scorer->explain_worst)
-			explain_row(scorer, window, start, r, score);
-		if (score->risk >= scorer->explain_from && (worst < 0 || score->risk > scores[worst]->risk))
+			scores[r]->raw[RIG_DETECTOR_FOREST] = scorer->forest[r];
+		score_window(scorer, window, start + r + 1, stride, scores[r]);
+	}
+	rig_score_combine(model, scores, count);
+	for (int32_t r = 0; r < count; r++)
+	{
+		if (!(scores[r]->risk >= scorer->explain_from))
+			continue;
+		if (!scorer->explain_worst)
+			explain_row(scorer, window, start, r, scores[r]);
+		if (worst < 0 || scores[r]->risk > scores[worst]->risk)
 			worst = r;
 	}
 	if (worst >= 0 && scorer->explain_worst)

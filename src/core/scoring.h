@@ -88,6 +88,7 @@ typedef struct RigWindow
 	float	   *last_values;	/* features */
 	int64_t    *last_times;
 	int32_t    *runs;			/* equal values in a row */
+	int32_t		longest_run;	/* of those, or more */
 } RigWindow;
 
 #define RIG_WINDOW_CAPACITY (RIG_MODEL_WINDOW - 1 + RIG_SCORING_BLOCK)
@@ -155,7 +156,7 @@ extern float rig_score_surprise(const RigModel *model, const RigRegime *regime, 
  */
 extern int16_t rig_window_settle(RigWindow *window, int16_t state);
 
-/* Combines the detectors' raw scores into surprises and risk, as rig_score_rows() does. */
-extern void rig_score_combine(const RigModel *model, RigScore *score);
+/* Combines the raw scores of up to RIG_SCORING_BLOCK readings into surprises and risk, as rig_score_rows() does. */
+extern void rig_score_combine(const RigModel *model, RigScore *const *scores, int count);
 
 #endif

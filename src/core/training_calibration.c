@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "combination.h"
 #include "persistence.h"
 #include "scoring.h"
 
@@ -274,13 +275,14 @@ find_cusum_limit(const RigCrossScores *scores, const RigModel *model)
 	for (int64_t r = 0; r < scores->rows; r++)
 	{
 		RigScore	score = {.regime = rig_model_regime(model, scores->states[r])};
+		RigScore   *row = &score;
 
 		for (int k = 0; k < RIG_DETECTORS; k++)
 		{
 			score.raw[k] = model->has[k] ? scores->raw[k][r] : NAN;
 			score.surprises[k] = NAN;
 		}
-		rig_score_combine(model, &score);
+		rig_score_combine(model, &row, 1);
 		if (isnan(score.surprise))
 			continue;
 		cusum = rig_cusum_advance(cusum, score.surprise);

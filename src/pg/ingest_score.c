@@ -26,6 +26,7 @@
 /* Readings of Kafka that waited longer show that this backend is behind. */
 #define BEHIND_US INT64CONST(1000000)
 #define LARGEST_STRIDE 256
+#define STRIDE_GROWTH 4
 
 /* Readings older than so many periods before a row cannot be part of its window. */
 #define REPLAY_PERIODS ((RIG_SCORING_REPLAY + 1) * RIG_SCORING_GAP_PERIODS)
@@ -44,6 +45,7 @@ typedef struct Memory
 	RigArena	arena;
 	RigWindow  *window;
 	int16	   *positions;		/* per feature: index into the values of a reading, -1 = none */
+	int32		width;			/* of readings that have them all; PG_INT32_MAX when some have no position */
 } Memory;
 
 /* Rows of one machine while they are scored. */
@@ -89,21 +91,36 @@ rig_ingest_stride(void)
 	return stride;
 }
 
+/*
+ * Whether most messages of the batch waited. One device with a clock or a history of its own must
+ * not look like a backlog, and the newest messages of one that is being worked off may be young.
+ */
+static bool
+is_behind(const IngestBatch *batch)
+{
+	int32		timed = 0;
+	int32		waited = 0;
+
+	for (int32 i = 0; batch->message_times != NULL && i < batch->payload_count; i++)
+	{
+		timed += batch->message_times[i] != DT_NOBEGIN;
+		waited += batch->message_times[i] != DT_NOBEGIN && batch->received_at - batch->message_times[i] > BEHIND_US;
+	}
+	return 2 * waited > timed;
+}
+
 /* While this backend is behind, the windowed detectors run for fewer and fewer readings. */
 void
 rig_ingest_adapt_stride(const IngestBatch *batch)
 {
-	TimestampTz newest = DT_NOBEGIN;
-
 	if (rig_lstm_stride == 0)
 	{
 		stride = 0;
 		return;
 	}
-	for (int32 i = 0; batch->message_times != NULL && i < batch->payload_count; i++)
-		newest = Max(newest, batch->message_times[i]);
-	if (newest != DT_NOBEGIN && batch->received_at - newest > BEHIND_US)
-		stride = Min(Max(stride, 1) * 2, LARGEST_STRIDE);
+	/* Down at once, because a full batch with all windows takes as long as ten without; back with care. */
+	if (is_behind(batch))
+		stride = Min(Max(stride, 1) * STRIDE_GROWTH, LARGEST_STRIDE);
 	else
 		stride = stride / 2;
 	stride = Max(stride, rig_lstm_stride);
@@ -130,11 +147,13 @@ recall(IngestBatch *batch, const RigMachine *machine, const RigModel *model, int
 		MemoryContextReset(memory->context);
 		rig_arena_init(&memory->arena, rig_context_allocator(memory->context), ALLOCSET_DEFAULT_INITSIZE);
 		memory->positions = MemoryContextAlloc(memory->context, model->features * sizeof(int16));
+		memory->width = 0;
 		for (int32 f = 0; f < model->features; f++)
 		{
 			int32		name = rig_names_find(batch->catalog->sensor_names, model->names[f], strlen(model->names[f]));
 
 			memory->positions[f] = name == RIG_NAMES_NONE ? -1 : Max(rig_machine_position(machine, name), 0) - 1;
+			memory->width = memory->positions[f] < 0 ? PG_INT32_MAX : Max(memory->width, memory->positions[f] + 1);
 		}
 		memory->window = rig_window_create(&memory->arena, model);
 		rig_require_memory(memory->window);
@@ -184,6 +203,12 @@ open_model(int32 version)
 static void
 gather(const Memory *memory, int32 features, const IngestValues *content, float *row)
 {
+	if (content->width >= memory->width)
+	{
+		for (int32 f = 0; f < features; f++)
+			row[f] = (float) content->values[memory->positions[f]];
+		return;
+	}
 	for (int32 f = 0; f < features; f++)
 	{
 		int16		position = memory->positions[f];

@@ -95,9 +95,19 @@ SET rigalpha.lstm_stride = 4;
 SELECT feed(1185, 1224);
 SELECT count(*), count(risk) AS scored, count(score_lstm) AS windowed FROM scored WHERE n BETWEEN 1185 AND 1224;
 SELECT window_stride FROM rigalpha.machine_state st JOIN rigalpha.machines m ON m.id = st.machine_id WHERE m.name = 'SCORED';
+-- When most messages of a batch waited, as in a backlog, windows are looked at ever less often; a single old one means nothing.
+CREATE FUNCTION feed_waited(reading integer, waited interval[]) RETURNS smallint LANGUAGE sql AS $$
+	SELECT FROM rigalpha.ingest(ARRAY(
+		SELECT CASE WHEN i = 1 THEN convert_to(json_build_object('machine_id', 'SCORED', 'timestamp', to_char(ts AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'pressure', pressure, 'flow', flow, 'torque', torque, 'speed', speed)::text, 'UTF8') ELSE '' END
+		FROM plant, generate_subscripts(waited, 1) AS i WHERE n = reading ORDER BY i), 'test', times => ARRAY(SELECT clock_timestamp() - w FROM unnest(waited) AS w));
+	SELECT window_stride FROM rigalpha.machine_state st JOIN rigalpha.machines m ON m.id = st.machine_id WHERE m.name = 'SCORED' $$;
+SELECT feed_waited(1225, '{2 s,2 s,0 s}') AS behind;
+SELECT feed_waited(1226, '{2 s,0 s,0 s}') AS one_old;
+SELECT feed_waited(1227, '{1 h}') AS behind;
+SELECT feed_waited(1228, '{NULL}') AS without_time;
 SET rigalpha.lstm_stride = 0;
-SELECT feed(1225, 1234);
-SELECT count(score_lstm) AS windowed, count(score_forest) AS rows FROM scored WHERE n BETWEEN 1225 AND 1234;
+SELECT feed(1229, 1234);
+SELECT count(score_lstm) AS windowed, count(score_forest) AS rows FROM scored WHERE n BETWEEN 1229 AND 1234;
 RESET rigalpha.lstm_stride;
 SELECT rigalpha.undeploy('scored');
 SELECT feed(1235, 1235);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "calibration.h"
+#include "combination.h"
 #include "random.h"
 #include "tap.h"
 
@@ -395,6 +396,65 @@ test_combination(void)
 		   "and is no more than 1");
 }
 
+/* The formula as it is written, by the C library. */
+static double
+combine_by_formula(const float *surprises, const float *weights, int n)
+{
+	const double pi = 3.14159265358979323846;
+	double		sum = 0;
+	double		total = 0;
+
+	for (int d = 0; d < n; d++)
+	{
+		double		p = fmin(pow(10, -fmin((double) surprises[d], 15)), 0.999);
+
+		if (isnan(surprises[d]))
+			continue;
+		sum += (double) weights[d] / tan(p * pi);
+		total += (double) weights[d];
+	}
+	sum /= total;
+	return sum > 0 ? fmin(-log10(atan(1 / sum) / pi), 15) : -log10(0.5 - atan(sum) / pi);
+}
+
+static void
+test_combined_rows(RigRandom *random)
+{
+	const float weights[] = {0.15f, 0.15f, 0.4f, 0.1f};
+	double		worst = 0;
+	bool		same = true;
+
+	for (int rows = 1; rows <= RIG_COMBINED_ROWS; rows++)
+	{
+		float		surprises[4 * RIG_COMBINED_ROWS];
+		double		combined[RIG_COMBINED_ROWS];
+
+		for (int r = 0; r < rows; r++)
+			for (int d = 0; d < 4; d++)
+			{
+				double		chance = rig_random_uniform(random);
+
+				surprises[d * RIG_COMBINED_ROWS + r] =
+					chance < 0.1 ? NAN : chance < 0.2 ? 0 : (float) (16 * pow(rig_random_uniform(random), 3));
+			}
+		rig_combine_cauchy_rows(surprises, weights, 4, rows, combined);
+		for (int r = 0; r < rows; r++)
+		{
+			float		single[4];
+			double		expected;
+
+			for (int d = 0; d < 4; d++)
+				single[d] = surprises[d * RIG_COMBINED_ROWS + r];
+			expected = rig_combine_cauchy(single, weights, 4);
+			same = same && (isnan(combined[r]) ? isnan(expected) : combined[r] == expected);
+			if (!isnan(expected))
+				worst = fmax(worst, fabs(expected - combine_by_formula(single, weights, 4)));
+		}
+	}
+	tap_ok(same, "readings side by side get what each gets alone, however many there are");
+	tap_ok(worst < 1e-8, "which is the formula's to %.1e", worst);
+}
+
 /* Healthy detectors that depend on each other to any degree: how often p <= 1e-3 comes about. */
 static void
 test_combined_rates(RigRandom *random)
@@ -468,6 +528,7 @@ main(void)
 	test_small();
 	test_rates(&random);
 	test_combination();
+	test_combined_rows(&random);
 	test_combined_rates(&random);
 	test_risk();
 	rig_arena_release(&scratch);
