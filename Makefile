@@ -1,7 +1,7 @@
 # A plain dispatcher: the modules of the server are built by PGXS in src/ and bgworker/ (PGXS
 # defines a `check` that always fails, so it cannot live here), the rest by its own Makefile.
 
-PG_CONFIG = pg_config
+PG_CONFIG ?= pg_config
 PREFIX = /usr/local
 FUZZ_SECONDS = 60
 export PG_CONFIG PREFIX DESTDIR
