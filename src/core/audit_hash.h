@@ -6,8 +6,8 @@
  *   link     SHA-256(02, log id, u32 epoch, u32 chain, u64 seq, 32 bytes prev, 32 bytes leaf)
  *   genesis  SHA-256(03, log id, u32 epoch, u32 chain, i32 length and bytes of the label, 32 bytes head)
  *
- * genesis stands for prev in the first link of a chain in an epoch; head is the last link of the
- * chain in the epoch before, or zeros. seq counts from 1 and goes on over epochs.
+ * genesis stands for prev in the first link of a chain in an epoch; head is the last link that the
+ * chain had before, or zeros. seq counts from 1 and goes on over epochs.
  */
 #ifndef RIG_AUDIT_HASH_H
 #define RIG_AUDIT_HASH_H
@@ -52,7 +52,7 @@ extern void rig_audit_link(const RigHasher *hasher, const RigAuditChain *chain, 
 						   const uint8_t prev[RIG_DIGEST_SIZE], const uint8_t leaf[RIG_DIGEST_SIZE],
 						   uint8_t link[RIG_DIGEST_SIZE]);
 
-/* What the first link of a chain in an epoch has for prev; head NULL = no epoch before. */
+/* What the first link of a chain in an epoch has for prev; head NULL = no link before. */
 extern void rig_audit_genesis(const RigHasher *hasher, const RigAuditChain *chain, RigAuditText label,
 							  const uint8_t *head, uint8_t prev[RIG_DIGEST_SIZE]);
 
