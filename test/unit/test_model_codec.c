@@ -1,6 +1,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "budget.h"
 #include "model_codec.h"
 #include "random.h"
 #include "sample_model.h"
@@ -14,31 +15,6 @@ typedef struct Payload
 	uint8_t    *bytes;
 	size_t		size;
 } Payload;
-
-/* Memory that is counted, and of which there may be too little. */
-typedef struct Budget
-{
-	size_t		used;
-	size_t		limit;
-} Budget;
-
-static void *
-allocate_counted(void *context, size_t size)
-{
-	Budget	   *budget = context;
-
-	if (size > budget->limit - budget->used)
-		return NULL;
-	budget->used += size;
-	return malloc(size);
-}
-
-static void
-release_counted(void *context, void *chunk)
-{
-	(void) context;
-	free(chunk);
-}
 
 static void
 expect(bool condition, const char *what)
@@ -111,7 +87,6 @@ static bool
 is_refused_or_exact(Payload payload, size_t limit, bool *refused)
 {
 	Budget		budget = {0, limit};
-	RigAllocator counted = {allocate_counted, release_counted, &budget};
 	RigArena	arena;
 	RigArena	again;
 	RigModel	model;
@@ -119,7 +94,7 @@ is_refused_or_exact(Payload payload, size_t limit, bool *refused)
 	RigStatus	status;
 	bool		good;
 
-	rig_arena_init(&arena, counted, 1);
+	init_counted(&arena, &budget);
 	rig_arena_init(&again, rig_allocator_malloc(), 0);
 	status = rig_model_decode(&model, &arena, payload.bytes, payload.size, &problem);
 	*refused = status != RIG_OK;
@@ -367,13 +342,12 @@ test_out_of_memory(const RigModel *model, Payload payload)
 	for (size_t limit = 0; good && needed == 0; limit += 64)
 	{
 		Budget		budget = {0, limit};
-		RigAllocator counted = {allocate_counted, release_counted, &budget};
-		RigArena	arena;
+			RigArena	arena;
 		RigModel	decoded;
 		const char *problem = NULL;
 		RigStatus	status;
 
-		rig_arena_init(&arena, counted, 1);
+		init_counted(&arena, &budget);
 		status = rig_model_decode(&decoded, &arena, payload.bytes, payload.size, &problem);
 		good = status == RIG_OK || (status == RIG_OUT_OF_MEMORY && problem != NULL);
 		needed = status == RIG_OK ? budget.used : 0;
@@ -382,11 +356,10 @@ test_out_of_memory(const RigModel *model, Payload payload)
 	tap_ok(good && needed < 2 * payload.size, "memory may end anywhere; %zu bytes take %zu", payload.size, needed);
 	{
 		Budget		budget = {0, payload.size / 2};
-		RigAllocator counted = {allocate_counted, release_counted, &budget};
-		RigArena	arena;
+			RigArena	arena;
 		Payload		refused;
 
-		rig_arena_init(&arena, counted, 1);
+		init_counted(&arena, &budget);
 		tap_ok(rig_model_encode(model, &arena, &refused.bytes, &refused.size) == RIG_OUT_OF_MEMORY,
 			   "also when encoding");
 		rig_arena_release(&arena);
