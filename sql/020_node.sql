@@ -2,6 +2,7 @@
 -- its node row, and everything that writes by itself stays still until an admin adopts it.
 CREATE TABLE rigalpha.node (
 	singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+	log_id uuid NOT NULL DEFAULT gen_random_uuid(),
 	system_identifier bigint NOT NULL,
 	database_oid oid NOT NULL,
 	epoch integer NOT NULL DEFAULT 1 CHECK (epoch > 0),
@@ -10,6 +11,7 @@ CREATE TABLE rigalpha.node (
 );
 COMMENT ON TABLE rigalpha.node IS 'The cluster and database that this data belongs to; one row, written by setup()';
 COMMENT ON COLUMN rigalpha.node.singleton IS 'Always true: the table holds one row';
+COMMENT ON COLUMN rigalpha.node.log_id IS 'Identity of the audit log, which a restored copy keeps';
 COMMENT ON COLUMN rigalpha.node.system_identifier IS 'System identifier of the cluster';
 COMMENT ON COLUMN rigalpha.node.database_oid IS 'OID of the database';
 COMMENT ON COLUMN rigalpha.node.epoch IS 'Counts the adoptions after a restore, copy or upgrade, from 1';

@@ -13,6 +13,9 @@ BEGIN
 	END IF;
 	INSERT INTO rigalpha.node (system_identifier, database_oid)
 		VALUES (rigalpha.system_identifier(), rigalpha.database_oid()) ON CONFLICT DO NOTHING;
+	IF FOUND THEN
+		PERFORM rigalpha.audit_event('epoch', 'setup', 'setup', 'epoch 1', 'rigalpha', 'node');
+	END IF;
 	INSERT INTO rigalpha.sensors (id, name, label, unit, category, normal_min, normal_max, origin)
 		SELECT b.ordinal, b.name, b.label, b.unit, b.category, b.normal_min, b.normal_max, 'builtin'
 		FROM rigalpha.builtin_sensors() b
@@ -42,6 +45,7 @@ BEGIN
 		UPDATE rigalpha.node SET system_identifier = rigalpha.system_identifier(), database_oid = rigalpha.database_oid(),
 			epoch = epoch + 1, adopted_at = now()
 			RETURNING epoch INTO new_epoch;
+		PERFORM rigalpha.audit_event('epoch', 'adopt', 'adopt', format('epoch %s', new_epoch), 'rigalpha', 'node');
 		DELETE FROM rigalpha.kafka_workers;
 		PERFORM rigalpha.maintenance_tick();
 	END IF;

@@ -52,6 +52,7 @@ GRANT USAGE ON SCHEMA rigalpha_api TO rigalpha_viewer, rigalpha_ingest;
 -- its node row, and everything that writes by itself stays still until an admin adopts it.
 CREATE TABLE rigalpha.node (
 	singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+	log_id uuid NOT NULL DEFAULT gen_random_uuid(),
 	system_identifier bigint NOT NULL,
 	database_oid oid NOT NULL,
 	epoch integer NOT NULL DEFAULT 1 CHECK (epoch > 0),
@@ -60,6 +61,7 @@ CREATE TABLE rigalpha.node (
 );
 COMMENT ON TABLE rigalpha.node IS 'The cluster and database that this data belongs to; one row, written by setup()';
 COMMENT ON COLUMN rigalpha.node.singleton IS 'Always true: the table holds one row';
+COMMENT ON COLUMN rigalpha.node.log_id IS 'Identity of the audit log, which a restored copy keeps';
 COMMENT ON COLUMN rigalpha.node.system_identifier IS 'System identifier of the cluster';
 COMMENT ON COLUMN rigalpha.node.database_oid IS 'OID of the database';
 COMMENT ON COLUMN rigalpha.node.epoch IS 'Counts the adoptions after a restore, copy or upgrade, from 1';
@@ -2031,6 +2033,9 @@ BEGIN
 	END IF;
 	INSERT INTO rigalpha.node (system_identifier, database_oid)
 		VALUES (rigalpha.system_identifier(), rigalpha.database_oid()) ON CONFLICT DO NOTHING;
+	IF FOUND THEN
+		PERFORM rigalpha.audit_event('epoch', 'setup', 'setup', 'epoch 1', 'rigalpha', 'node');
+	END IF;
 	INSERT INTO rigalpha.sensors (id, name, label, unit, category, normal_min, normal_max, origin)
 		SELECT b.ordinal, b.name, b.label, b.unit, b.category, b.normal_min, b.normal_max, 'builtin'
 		FROM rigalpha.builtin_sensors() b
@@ -2060,6 +2065,7 @@ BEGIN
 		UPDATE rigalpha.node SET system_identifier = rigalpha.system_identifier(), database_oid = rigalpha.database_oid(),
 			epoch = epoch + 1, adopted_at = now()
 			RETURNING epoch INTO new_epoch;
+		PERFORM rigalpha.audit_event('epoch', 'adopt', 'adopt', format('epoch %s', new_epoch), 'rigalpha', 'node');
 		DELETE FROM rigalpha.kafka_workers;
 		PERFORM rigalpha.maintenance_tick();
 	END IF;
@@ -2370,6 +2376,216 @@ BEGIN
 	END LOOP;
 END
 $$;
+-- The audit log. An entry is written when something happens, in the transaction that does it; its
+-- link is appended to the chain when that transaction commits. See docs/audit.md.
+CREATE TABLE rigalpha.audit_chains (
+	chain integer PRIMARY KEY CHECK (chain >= 0),
+	label text NOT NULL
+);
+COMMENT ON TABLE rigalpha.audit_chains IS 'Chains of the audit log: 0 for administration, one per machine';
+COMMENT ON COLUMN rigalpha.audit_chains.chain IS '0, or the id of the machine';
+COMMENT ON COLUMN rigalpha.audit_chains.label IS 'Name when the chain began; its hashes depend on it, so it stays when the machine is renamed';
+SELECT pg_catalog.pg_extension_config_dump('rigalpha.audit_chains', '');
+
+CREATE TABLE rigalpha.audit_entries (
+	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	epoch integer NOT NULL,
+	chain integer NOT NULL,
+	xact xid8 NOT NULL,
+	kind smallint NOT NULL,
+	at timestamptz NOT NULL,
+	payload bytea NOT NULL,
+	leaf bytea NOT NULL CHECK (octet_length(leaf) = 32)
+);
+ALTER TABLE rigalpha.audit_entries ALTER COLUMN payload SET STORAGE EXTERNAL;
+COMMENT ON TABLE rigalpha.audit_entries IS 'What happened; the bytes of payload are the truth, the view audit_log shows them';
+COMMENT ON COLUMN rigalpha.audit_entries.id IS 'Key';
+COMMENT ON COLUMN rigalpha.audit_entries.epoch IS 'node.epoch when it was written';
+COMMENT ON COLUMN rigalpha.audit_entries.chain IS 'Chain that it is linked in';
+COMMENT ON COLUMN rigalpha.audit_entries.xact IS 'Transaction that wrote it; a restored entry has another one than the restoring transaction, and is not linked again';
+COMMENT ON COLUMN rigalpha.audit_entries.kind IS 'Kind as in the payload';
+COMMENT ON COLUMN rigalpha.audit_entries.at IS 'When it was written';
+COMMENT ON COLUMN rigalpha.audit_entries.payload IS 'Who, what, when, before and after in canonical bytes';
+COMMENT ON COLUMN rigalpha.audit_entries.leaf IS 'SHA-256 of the payload';
+SELECT pg_catalog.pg_extension_config_dump('rigalpha.audit_entries', '');
+SELECT pg_catalog.pg_extension_config_dump('rigalpha.audit_entries_id_seq', '');
+
+CREATE TABLE rigalpha.audit_links (
+	chain integer NOT NULL,
+	seq bigint NOT NULL CHECK (seq > 0),
+	epoch integer NOT NULL,
+	entry_id bigint NOT NULL UNIQUE,
+	prev bytea NOT NULL CHECK (octet_length(prev) = 32),
+	leaf bytea NOT NULL CHECK (octet_length(leaf) = 32),
+	link bytea NOT NULL CHECK (octet_length(link) = 32),
+	PRIMARY KEY (chain, seq),
+	UNIQUE (chain, prev)
+);
+COMMENT ON TABLE rigalpha.audit_links IS 'Links of the chains, without gaps and in the order of commits';
+COMMENT ON COLUMN rigalpha.audit_links.chain IS 'Chain';
+COMMENT ON COLUMN rigalpha.audit_links.seq IS 'Place in the chain, from 1, also across epochs';
+COMMENT ON COLUMN rigalpha.audit_links.epoch IS 'Epoch; the first link of an epoch follows what commits to the head of the one before';
+COMMENT ON COLUMN rigalpha.audit_links.entry_id IS 'Entry';
+COMMENT ON COLUMN rigalpha.audit_links.prev IS 'Hash that this link follows';
+COMMENT ON COLUMN rigalpha.audit_links.leaf IS 'Hash of the entry';
+COMMENT ON COLUMN rigalpha.audit_links.link IS 'Hash of all of this, which the next link follows';
+SELECT pg_catalog.pg_extension_config_dump('rigalpha.audit_links', '');
+
+CREATE FUNCTION rigalpha.audit_row() RETURNS trigger
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'rig_audit_row';
+COMMENT ON FUNCTION rigalpha.audit_row() IS 'Trigger: writes what a row was and is; arguments machine=COLUMN and redact=COLUMN';
+
+CREATE FUNCTION rigalpha.audit_truncate() RETURNS trigger
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'rig_audit_truncate';
+COMMENT ON FUNCTION rigalpha.audit_truncate() IS 'Trigger: writes that a table is emptied, and of how many rows';
+
+CREATE FUNCTION rigalpha.audit_refuse() RETURNS trigger
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'rig_audit_refuse';
+COMMENT ON FUNCTION rigalpha.audit_refuse() IS 'Trigger: the audit log can only be added to';
+
+CREATE FUNCTION rigalpha.audit_link() RETURNS trigger
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'rig_audit_link_entries';
+COMMENT ON FUNCTION rigalpha.audit_link() IS 'Trigger: links the entries of the transaction when it commits';
+
+CREATE CONSTRAINT TRIGGER link AFTER INSERT ON rigalpha.audit_entries
+	DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+	WHEN (NEW.xact = pg_catalog.pg_current_xact_id()) EXECUTE FUNCTION rigalpha.audit_link();
+ALTER TABLE rigalpha.audit_entries ENABLE ALWAYS TRIGGER link;
+COMMENT ON TRIGGER link ON rigalpha.audit_entries IS 'Links the entries of the transaction when it commits';
+
+DO $$
+DECLARE
+	table_name text;
+BEGIN
+	FOREACH table_name IN ARRAY ARRAY['audit_chains', 'audit_entries', 'audit_links'] LOOP
+		EXECUTE pg_catalog.format('CREATE TRIGGER refuse BEFORE UPDATE OR DELETE OR TRUNCATE ON rigalpha.%I
+			FOR EACH STATEMENT EXECUTE FUNCTION rigalpha.audit_refuse()', table_name);
+		EXECUTE pg_catalog.format('ALTER TABLE rigalpha.%I ENABLE ALWAYS TRIGGER refuse', table_name);
+		EXECUTE pg_catalog.format('COMMENT ON TRIGGER refuse ON rigalpha.%I IS ''The audit log can only be added to''', table_name);
+	END LOOP;
+END
+$$;
+
+CREATE FUNCTION rigalpha.audit_event(kind text, source text, operation text, reason text DEFAULT NULL, schema text DEFAULT NULL,
+		relation text DEFAULT NULL, machine_id integer DEFAULT NULL, names text[] DEFAULT NULL, "values" text[] DEFAULT NULL)
+	RETURNS boolean
+	LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'rig_audit_event';
+COMMENT ON FUNCTION rigalpha.audit_event(text, text, text, text, text, text, integer, text[], text[])
+	IS 'Writes an entry about something that is no row of an audited table; for the functions of the extension';
+
+CREATE FUNCTION rigalpha.audit_note(note text, machine text DEFAULT NULL) RETURNS boolean
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT rigalpha.audit_event('note', 'user', 'note', left(audit_note.note, 2000), NULL, NULL,
+		(SELECT m.id FROM rigalpha.machines m WHERE m.name = audit_note.machine))
+	$$;
+COMMENT ON FUNCTION rigalpha.audit_note(text, text) IS 'Writes a note of the user into the audit log, on the chain of a machine if one is named';
+
+CREATE FUNCTION rigalpha.audit_verify(chain integer DEFAULT NULL)
+	RETURNS TABLE (problem text, chain_number integer, seq bigint, entry_id bigint, expected text, found text)
+	LANGUAGE c STABLE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'rig_audit_verify';
+COMMENT ON FUNCTION rigalpha.audit_verify(integer) IS 'Computes the audit log again; one row per problem, none when it is whole';
+
+-- Audits a table: every change of a row, and that it is emptied.
+CREATE FUNCTION rigalpha.audit_enable(relation regclass, machine_column name DEFAULT NULL, redacted name[] DEFAULT '{}')
+	RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	SET client_min_messages = warning
+	AS $$
+DECLARE
+	arguments text := (SELECT coalesce(string_agg(quote_literal(a), ', '), '') FROM (
+		SELECT 'machine=' || machine_column WHERE machine_column IS NOT NULL
+		UNION ALL SELECT 'redact=' || unnest(redacted)) AS given (a));
+	missing name;
+BEGIN
+	SELECT n INTO missing FROM unnest(redacted || machine_column) n
+		WHERE NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = relation AND attname = n AND attnum > 0 AND NOT attisdropped);
+	IF missing IS NOT NULL THEN
+		RAISE EXCEPTION 'table % has no column "%"', relation, missing USING ERRCODE = 'undefined_column';
+	END IF;
+	EXECUTE format('DROP TRIGGER IF EXISTS rigalpha_audit ON %s', relation);
+	EXECUTE format('CREATE TRIGGER rigalpha_audit AFTER INSERT OR UPDATE OR DELETE ON %s
+		FOR EACH ROW EXECUTE FUNCTION rigalpha.audit_row(%s)', relation, arguments);
+	EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER rigalpha_audit', relation);
+	EXECUTE format('COMMENT ON TRIGGER rigalpha_audit ON %s IS ''Writes every change into the audit log''', relation);
+	EXECUTE format('DROP TRIGGER IF EXISTS rigalpha_audit_truncate ON %s', relation);
+	EXECUTE format('CREATE TRIGGER rigalpha_audit_truncate BEFORE TRUNCATE ON %s
+		FOR EACH STATEMENT EXECUTE FUNCTION rigalpha.audit_truncate()', relation);
+	EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER rigalpha_audit_truncate', relation);
+	EXECUTE format('COMMENT ON TRIGGER rigalpha_audit_truncate ON %s IS ''Writes into the audit log that the table is emptied''', relation);
+END
+$$;
+COMMENT ON FUNCTION rigalpha.audit_enable(regclass, name, name[])
+	IS 'Audits a table, by triggers that its owner makes: machine_column = whose chain a row belongs to, redacted = columns whose values are not shown';
+
+SELECT rigalpha.audit_enable(t::regclass) FROM unnest(ARRAY['rigalpha.node', 'rigalpha.machines', 'rigalpha.sensors',
+	'rigalpha.sensor_aliases', 'rigalpha.simulator_control', 'rigalpha.model_registry',
+	'rigalpha.model_deployments', 'rigalpha.model_grants', 'rigalpha.thresholds', 'rigalpha.kafka_sources']) AS t;
+SELECT rigalpha.audit_enable('rigalpha.model_versions', NULL, ARRAY['payload']::name[]);
+
+-- Of an incident its beginning and its end are noted; its peak moves with every riskier reading.
+SELECT rigalpha.audit_enable('rigalpha.incidents', 'machine_id');
+DROP TRIGGER rigalpha_audit ON rigalpha.incidents;
+CREATE TRIGGER rigalpha_audit AFTER INSERT OR DELETE ON rigalpha.incidents
+	FOR EACH ROW EXECUTE FUNCTION rigalpha.audit_row('machine=machine_id');
+CREATE TRIGGER rigalpha_audit_end AFTER UPDATE ON rigalpha.incidents
+	FOR EACH ROW WHEN (OLD.ended IS DISTINCT FROM NEW.ended) EXECUTE FUNCTION rigalpha.audit_row('machine=machine_id');
+ALTER TABLE rigalpha.incidents ENABLE ALWAYS TRIGGER rigalpha_audit;
+ALTER TABLE rigalpha.incidents ENABLE ALWAYS TRIGGER rigalpha_audit_end;
+COMMENT ON TRIGGER rigalpha_audit ON rigalpha.incidents IS 'Writes the beginning of an incident into the audit log';
+COMMENT ON TRIGGER rigalpha_audit_end ON rigalpha.incidents IS 'Writes the end of an incident into the audit log';
+
+CREATE FUNCTION rigalpha.audit_decode(payload bytea, OUT kind text, OUT session_user_name text, OUT current_user_name text,
+		OUT app_user text, OUT app_session text, OUT client_address text, OUT source text, OUT machine text,
+		OUT schema_name text, OUT relation text, OUT operation text, OUT reason text, OUT transaction_at timestamptz,
+		OUT key jsonb, OUT old jsonb, OUT new jsonb)
+	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'rig_audit_decode';
+COMMENT ON FUNCTION rigalpha.audit_decode(bytea) IS 'The parts of an audit entry; null when the bytes are none';
+
+CREATE VIEW rigalpha.audit_log AS
+	SELECT l.chain, l.seq, e.id AS entry_id, e.at, d.*
+	FROM rigalpha.audit_links l
+	JOIN rigalpha.audit_entries e ON e.id = l.entry_id
+	CROSS JOIN LATERAL rigalpha.audit_decode(e.payload) d;
+COMMENT ON VIEW rigalpha.audit_log IS 'The audit log: who did what and when, and what was before and after';
+
+-- Changes of the schema. What DROP removes is told by another event than what is made or altered.
+CREATE FUNCTION rigalpha.audit_ddl() RETURNS event_trigger
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	command record;
+BEGIN
+	IF TG_EVENT = 'sql_drop' THEN
+		FOR command IN SELECT * FROM pg_event_trigger_dropped_objects() WHERE original AND NOT is_temporary LOOP
+			PERFORM rigalpha.audit_event('ddl', 'ddl', TG_TAG, command.object_identity, command.schema_name, command.object_type);
+		END LOOP;
+		RETURN;
+	END IF;
+	FOR command IN SELECT DISTINCT ON (object_identity, command_tag) * FROM pg_event_trigger_ddl_commands()
+			WHERE schema_name IS NULL OR schema_name !~ '^pg_(toast_)?temp' LOOP
+		PERFORM rigalpha.audit_event('ddl', 'ddl', command.command_tag, command.object_identity, command.schema_name, command.object_type);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION rigalpha.audit_ddl() IS 'Event trigger: writes changes of the schema into the audit log';
+CREATE EVENT TRIGGER rigalpha_audit_ddl ON ddl_command_end EXECUTE FUNCTION rigalpha.audit_ddl();
+CREATE EVENT TRIGGER rigalpha_audit_drop ON sql_drop EXECUTE FUNCTION rigalpha.audit_ddl();
+ALTER EVENT TRIGGER rigalpha_audit_ddl ENABLE ALWAYS;
+ALTER EVENT TRIGGER rigalpha_audit_drop ENABLE ALWAYS;
+COMMENT ON EVENT TRIGGER rigalpha_audit_ddl IS 'Writes what is made or altered into the audit log';
+COMMENT ON EVENT TRIGGER rigalpha_audit_drop IS 'Writes what is dropped into the audit log';
 -- Everything belongs to rigalpha_owner, who cannot log in; functions are closed to the public
 -- and then opened to the role that needs them.
 DO $$
@@ -2443,3 +2659,8 @@ GRANT EXECUTE ON FUNCTION rigalpha.training_tick, rigalpha.watch_machines TO rig
 GRANT SELECT ON rigalpha.incidents TO rigalpha_viewer;
 GRANT EXECUTE ON FUNCTION rigalpha.score, rigalpha.score_json, rigalpha.score_detail, rigalpha.score_window, rigalpha.lstm_score,
 	rigalpha.explain, rigalpha.detect, rigalpha.incidents TO rigalpha_viewer;
+
+GRANT SELECT ON rigalpha.audit_log, rigalpha.audit_links, rigalpha.audit_entries, rigalpha.audit_chains TO rigalpha_admin;
+GRANT EXECUTE ON FUNCTION rigalpha.audit_verify, rigalpha.audit_decode, rigalpha.audit_enable, rigalpha.audit_row,
+	rigalpha.audit_truncate TO rigalpha_admin;
+GRANT EXECUTE ON FUNCTION rigalpha.audit_note TO rigalpha_operator;

@@ -1,0 +1,73 @@
+/*
+ * The audit log as the backend writes it: an entry when something happens, its link in the chain
+ * when the transaction commits. See docs/audit.md for what the log proves and what it cannot.
+ */
+#ifndef RIG_AUDIT_H
+#define RIG_AUDIT_H
+
+#include "access/htup.h"
+#include "access/tupdesc.h"
+#include "nodes/bitmapset.h"
+#include "utils/relcache.h"
+
+#include "audit_entry.h"
+#include "audit_hash.h"
+
+/* The chain of everything that belongs to no machine; the others are machines.id. */
+#define RIG_AUDIT_ADMINISTRATION 0
+
+typedef struct RigAuditNode
+{
+	uint8		log_id[16];
+	int32		epoch;
+} RigAuditNode;
+
+/* An entry that is written but not linked yet, or was linked by this transaction. */
+typedef struct RigAuditPending
+{
+	int64		id;
+	int32		chain;
+	bool		linked;
+	SubTransactionId subtransaction;
+	uint8		leaf[32];
+} RigAuditPending;
+
+/* Registers the callbacks of transactions; once, when the library is loaded. */
+extern void rig_audit_register(void);
+
+/* The log of this database; false when it was not set up, or was restored and not adopted. */
+extern bool rig_audit_node(RigAuditNode *node);
+
+/*
+ * Writes an entry on a chain. The caller has set the kind, what it is about and the images; who
+ * and when are set here. False, and nothing is written, when there is no node.
+ */
+extern bool rig_audit_append(RigAuditEntry *entry, int32 chain);
+
+/* Entries of the current transaction, in the order in which they were written. */
+extern RigAuditPending *rig_audit_pending(int *count);
+
+/* Texts of an entry. */
+extern RigAuditText rig_audit_text(const char *text);
+
+/*
+ * The row as texts that do not depend on the settings of the session; only its columns in the
+ * set, NULL = all. Columns named in redacted show only that their value changed. In the current memory context.
+ */
+extern RigAuditImage rig_audit_image(HeapTuple row, TupleDesc columns, const Bitmapset *only, int redacted_count,
+									 const char *const *redacted);
+
+/* SHA-256 of the server's own library. */
+extern RigHasher rig_audit_hasher(void);
+
+/* Runs what follows as the owner of the audit tables, until rig_audit_end_owner() or an error. */
+typedef struct RigAuditOwner
+{
+	Oid			user;
+	int			context;
+} RigAuditOwner;
+
+extern void rig_audit_begin_owner(RigAuditOwner *saved);
+extern void rig_audit_end_owner(const RigAuditOwner *saved);
+
+#endif

@@ -1,0 +1,315 @@
+/* Checks the log: every hash is computed again from what is stored, and every link compared with its neighbour. */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "audit.h"
+#include "context_arena.h"
+#include "pg_compat.h"
+
+/* Rows that are fetched at a time. */
+#define BATCH 10000
+
+/* Columns of the query. */
+enum
+{
+	CHAIN = 1,
+	SEQ,
+	EPOCH,
+	ENTRY_ID,
+	PREV,
+	LEAF,
+	LINK,
+	LABEL,
+	FOUND_ID,
+	ENTRY_EPOCH,
+	ENTRY_CHAIN,
+	PAYLOAD,
+	ENTRY_LEAF
+};
+
+typedef struct Verifier
+{
+	ReturnSetInfo *result;
+	RigHasher	hasher;
+	RigAuditNode node;
+	MemoryContext per_batch;
+	RigArena	arena;
+
+	/* The link before the current one. */
+	bool		has_last;
+	int32		chain;
+	int32		epoch;
+	int64		seq;
+	int64		at;
+	uint8		link[32];
+} Verifier;
+
+typedef struct Row
+{
+	int32		chain;
+	int64		seq;
+	int32		epoch;
+	int64		entry_id;
+	const uint8 *prev;
+	const uint8 *leaf;
+	const uint8 *link;
+	RigAuditText label;
+	bool		has_entry;
+	int32		entry_epoch;
+	int32		entry_chain;
+	const uint8 *payload;
+	size_t		payload_size;
+	const uint8 *entry_leaf;
+} Row;
+
+RIG_SQL_FUNCTION(rig_audit_verify);
+
+static char *
+hex(const uint8 *hash)
+{
+	char	   *text = palloc(65);
+
+	text[hex_encode((const char *) hash, 32, text)] = '\0';
+	return text;
+}
+
+static void
+report(Verifier *v, const char *problem, const Row *row, char *expected, char *found)
+{
+	Datum		values[6] = {CStringGetTextDatum(problem), Int32GetDatum(row->chain), Int64GetDatum(row->seq),
+	Int64GetDatum(row->entry_id)};
+	bool		nulls[6] = {false, false, row->seq == 0, false, expected == NULL, found == NULL};
+
+	if (expected != NULL)
+		values[4] = CStringGetTextDatum(expected);
+	if (found != NULL)
+		values[5] = CStringGetTextDatum(found);
+	tuplestore_putvalues(v->result->setResult, v->result->setDesc, values, nulls);
+}
+
+static void
+report_hashes(Verifier *v, const char *problem, const Row *row, const uint8 *expected, const uint8 *found)
+{
+	if (memcmp(expected, found, 32) != 0)
+		report(v, problem, row, hex(expected), hex(found));
+}
+
+static const uint8 *
+hash_of(HeapTuple tuple, TupleDesc columns, int column)
+{
+	static const uint8 none[32] = {0};
+	bool		isnull;
+	Datum		value = SPI_getbinval(tuple, columns, column, &isnull);
+
+	/* The tables check lengths; a hash that has another one all the same equals none. */
+	if (isnull || VARSIZE_ANY_EXHDR(DatumGetByteaPP(value)) != 32)
+		return none;
+	return (const uint8 *) VARDATA_ANY(DatumGetByteaPP(value));
+}
+
+static Row
+read_row(HeapTuple tuple, TupleDesc columns)
+{
+	Row			row = {0};
+	bool		isnull;
+	Datum		value;
+
+	row.chain = DatumGetInt32(SPI_getbinval(tuple, columns, CHAIN, &isnull));
+	row.seq = DatumGetInt64(SPI_getbinval(tuple, columns, SEQ, &isnull));
+	row.epoch = DatumGetInt32(SPI_getbinval(tuple, columns, EPOCH, &isnull));
+	row.entry_id = DatumGetInt64(SPI_getbinval(tuple, columns, ENTRY_ID, &isnull));
+	row.prev = hash_of(tuple, columns, PREV);
+	row.leaf = hash_of(tuple, columns, LEAF);
+	row.link = hash_of(tuple, columns, LINK);
+	value = SPI_getbinval(tuple, columns, LABEL, &isnull);
+	row.label = rig_audit_text(isnull ? NULL : TextDatumGetCString(value));
+	SPI_getbinval(tuple, columns, FOUND_ID, &isnull);
+	row.has_entry = !isnull;
+	if (!row.has_entry)
+		return row;
+	row.entry_epoch = DatumGetInt32(SPI_getbinval(tuple, columns, ENTRY_EPOCH, &isnull));
+	row.entry_chain = DatumGetInt32(SPI_getbinval(tuple, columns, ENTRY_CHAIN, &isnull));
+	value = PointerGetDatum(PG_DETOAST_DATUM_PACKED(SPI_getbinval(tuple, columns, PAYLOAD, &isnull)));
+	row.payload = (const uint8 *) VARDATA_ANY(DatumGetPointer(value));
+	row.payload_size = VARSIZE_ANY_EXHDR(DatumGetPointer(value));
+	row.entry_leaf = hash_of(tuple, columns, ENTRY_LEAF);
+	return row;
+}
+
+static RigAuditChain
+chain_of(const Verifier *v, const Row *row)
+{
+	RigAuditChain place = {.epoch = (uint32) row->epoch, .chain = (uint32) row->chain};
+
+	memcpy(place.log_id, v->node.log_id, sizeof(place.log_id));
+	return place;
+}
+
+/* What a link follows: the one before it, or what begins its chain in its epoch. */
+static void
+check_place(Verifier *v, const Row *row)
+{
+	bool		same_chain = v->has_last && v->chain == row->chain;
+	bool		begins = !same_chain || v->epoch != row->epoch;
+	int64		wanted = same_chain ? v->seq + 1 : 1;
+	RigAuditChain place = chain_of(v, row);
+	uint8		prev[32];
+
+	if (same_chain && row->seq == v->seq)
+		report(v, "FORK", row, NULL, NULL);
+	else if (row->seq != wanted)
+		report(v, "SEQ_GAP", row, psprintf(INT64_FORMAT, wanted), psprintf(INT64_FORMAT, row->seq));
+	if (same_chain && row->epoch < v->epoch)
+		report(v, "EPOCH_BREAK", row, psprintf("%d", v->epoch), psprintf("%d", row->epoch));
+	if (!begins)
+	{
+		report_hashes(v, "PREV_MISMATCH", row, v->link, row->prev);
+		return;
+	}
+	if (row->label.length < 0)
+	{
+		report(v, "EPOCH_BREAK", row, "a label of the chain", NULL);
+		return;
+	}
+	rig_audit_genesis(&v->hasher, &place, row->label, same_chain ? v->link : NULL, prev);
+	/* After a gap the link that it follows is not there to compare with. */
+	if (same_chain || row->seq == 1)
+		report_hashes(v, same_chain ? "EPOCH_BREAK" : "PREV_MISMATCH", row, prev, row->prev);
+}
+
+static void
+check_entry(Verifier *v, const Row *row)
+{
+	RigAuditEntry entry;
+	uint8		leaf[32];
+
+	if (!row->has_entry)
+	{
+		report(v, "ORPHAN_LINK", row, NULL, NULL);
+		return;
+	}
+	rig_audit_leaf(&v->hasher, row->payload, row->payload_size, leaf);
+	if (memcmp(leaf, row->leaf, 32) != 0)
+		report_hashes(v, "PAYLOAD_HASH", row, row->leaf, leaf);
+	else
+		report_hashes(v, "PAYLOAD_HASH", row, row->leaf, row->entry_leaf);
+	rig_arena_reset(&v->arena);
+	if (rig_audit_entry_decode(&entry, &v->arena, row->payload, row->payload_size) != RIG_OK)
+	{
+		report(v, "BAD_DECODE", row, NULL, NULL);
+		return;
+	}
+	if (entry.entry_id != (uint64) row->entry_id || entry.chain != (uint32) row->chain ||
+		entry.epoch != (uint32) row->epoch || row->entry_chain != row->chain || row->entry_epoch != row->epoch ||
+		memcmp(entry.log_id, v->node.log_id, sizeof(entry.log_id)) != 0)
+		report(v, "BAD_DECODE", row, psprintf(UINT64_FORMAT, entry.entry_id), psprintf(INT64_FORMAT, row->entry_id));
+	if (v->has_last && v->chain == row->chain && entry.at < v->at)
+		report(v, "TIME_BACKWARD", row, NULL, NULL);
+	v->at = entry.at;
+}
+
+static void
+check_row(Verifier *v, const Row *row)
+{
+	RigAuditChain place = chain_of(v, row);
+	uint8		link[32];
+
+	check_place(v, row);
+	rig_audit_link(&v->hasher, &place, (uint64) row->seq, row->prev, row->leaf, link);
+	report_hashes(v, "LINK_HASH", row, link, row->link);
+	check_entry(v, row);
+	v->has_last = true;
+	v->chain = row->chain;
+	v->epoch = row->epoch;
+	v->seq = row->seq;
+	memcpy(v->link, row->link, 32);
+}
+
+static const char links_query[] =
+"SELECT l.chain, l.seq, l.epoch, l.entry_id, l.prev, l.leaf, l.link, c.label, e.id, e.epoch, e.chain, e.payload, e.leaf"
+" FROM rigalpha.audit_links l LEFT JOIN rigalpha.audit_entries e ON e.id = l.entry_id"
+" LEFT JOIN rigalpha.audit_chains c ON c.chain = l.chain"
+" WHERE $1 IS NULL OR l.chain = $1 ORDER BY l.chain, l.seq";
+
+static void
+check_links(Verifier *v, Datum *values, const char *nulls)
+{
+	Oid			types[] = {INT4OID};
+	Portal		portal = SPI_cursor_open_with_args(NULL, links_query, 1, types, values, nulls, true, 0);
+
+	do
+	{
+		MemoryContext old;
+
+		CHECK_FOR_INTERRUPTS();
+		SPI_cursor_fetch(portal, true, BATCH);
+		old = MemoryContextSwitchTo(v->per_batch);
+		for (uint64 i = 0; i < SPI_processed; i++)
+		{
+			Row			row = read_row(SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
+
+			check_row(v, &row);
+		}
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(v->per_batch);
+		SPI_freetuptable(SPI_tuptable);
+	} while (SPI_processed > 0);
+	SPI_cursor_close(portal);
+}
+
+/* Entries are linked when they are committed, so one without a link that is not ours was not written by the log. */
+static void
+find_unlinked(Verifier *v, Datum *values, const char *nulls)
+{
+	Oid			types[] = {INT4OID};
+	bool		isnull;
+
+	if (SPI_execute_with_args("SELECT e.chain, e.id FROM rigalpha.audit_entries e WHERE ($1 IS NULL OR e.chain = $1)"
+							  " AND e.xact IS DISTINCT FROM pg_current_xact_id_if_assigned()"
+							  " AND NOT EXISTS (SELECT FROM rigalpha.audit_links l WHERE l.entry_id = e.id) ORDER BY e.id",
+							  1, types, values, nulls, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "the audit log could not be read");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		Row			row = {0};
+
+		row.chain = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
+		row.entry_id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &isnull));
+		report(v, "UNLINKED_ENTRY", &row, NULL, NULL);
+	}
+}
+
+/* audit_verify(chain): problems of one chain, or of all (NULL), in one snapshot; no row when there are none. */
+Datum
+rig_audit_verify(PG_FUNCTION_ARGS)
+{
+	Verifier	v = {.result = (ReturnSetInfo *) fcinfo->resultinfo, .hasher = rig_audit_hasher()};
+	Datum		values[] = {PG_ARGISNULL(0) ? (Datum) 0 : PG_GETARG_DATUM(0)};
+	const char *nulls = PG_ARGISNULL(0) ? "n" : NULL;
+	MemoryContext arena_context;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (!rig_audit_node(&v.node))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("this database has no audit log of its own"),
+				 errhint("Run SELECT rigalpha.setup(), or rigalpha.adopt() after a restore.")));
+	v.per_batch = AllocSetContextCreate(CurrentMemoryContext, "rigalpha audit rows", ALLOCSET_DEFAULT_SIZES);
+	arena_context = AllocSetContextCreate(CurrentMemoryContext, "rigalpha audit entry", ALLOCSET_DEFAULT_SIZES);
+	rig_arena_init(&v.arena, rig_context_allocator(arena_context), 0);
+	SPI_connect();
+	check_links(&v, values, nulls);
+	find_unlinked(&v, values, nulls);
+	SPI_finish();
+	MemoryContextDelete(v.per_batch);
+	MemoryContextDelete(arena_context);
+	return (Datum) 0;
+}
