@@ -24,7 +24,7 @@ COMMENT ON TABLE rigalpha.audit_entries IS 'What happened; the bytes of payload 
 COMMENT ON COLUMN rigalpha.audit_entries.id IS 'Key';
 COMMENT ON COLUMN rigalpha.audit_entries.epoch IS 'node.epoch when it was written';
 COMMENT ON COLUMN rigalpha.audit_entries.chain IS 'Chain that it is linked in';
-COMMENT ON COLUMN rigalpha.audit_entries.xact IS 'Transaction that wrote it; a restored entry has another one than the restoring transaction, and is not linked again';
+COMMENT ON COLUMN rigalpha.audit_entries.xact IS 'Transaction that wrote it, in the database where it did';
 COMMENT ON COLUMN rigalpha.audit_entries.kind IS 'Kind as in the payload';
 COMMENT ON COLUMN rigalpha.audit_entries.at IS 'When it was written';
 COMMENT ON COLUMN rigalpha.audit_entries.payload IS 'Who, what, when, before and after in canonical bytes';
@@ -67,17 +67,6 @@ CREATE FUNCTION rigalpha.audit_refuse() RETURNS trigger
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'rig_audit_refuse';
 COMMENT ON FUNCTION rigalpha.audit_refuse() IS 'Trigger: the audit log can only be added to';
-
-CREATE FUNCTION rigalpha.audit_link() RETURNS trigger
-	LANGUAGE c VOLATILE PARALLEL UNSAFE
-	AS 'MODULE_PATHNAME', 'rig_audit_link_entries';
-COMMENT ON FUNCTION rigalpha.audit_link() IS 'Trigger: links the entries of the transaction when it commits';
-
-CREATE CONSTRAINT TRIGGER link AFTER INSERT ON rigalpha.audit_entries
-	DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
-	WHEN (NEW.xact = pg_catalog.pg_current_xact_id()) EXECUTE FUNCTION rigalpha.audit_link();
-ALTER TABLE rigalpha.audit_entries ENABLE ALWAYS TRIGGER link;
-COMMENT ON TRIGGER link ON rigalpha.audit_entries IS 'Links the entries of the transaction when it commits';
 
 DO $$
 DECLARE

@@ -22,12 +22,11 @@ typedef struct RigAuditNode
 	int32		epoch;
 } RigAuditNode;
 
-/* An entry that is written but not linked yet, or was linked by this transaction. */
+/* An entry that will be linked when its transaction commits. */
 typedef struct RigAuditPending
 {
 	int64		id;
 	int32		chain;
-	bool		linked;
 	SubTransactionId subtransaction;
 	uint8		leaf[32];
 } RigAuditPending;
@@ -43,6 +42,9 @@ extern bool rig_audit_node(RigAuditNode *node);
  * and when are set here. False, and nothing is written, when there is no node.
  */
 extern bool rig_audit_append(RigAuditEntry *entry, int32 chain);
+
+/* Links what the current transaction has written; to be called when nothing more will be. */
+extern void rig_audit_link_pending(void);
 
 /* Entries of the current transaction, in the order in which they were written. */
 extern RigAuditPending *rig_audit_pending(int *count);

@@ -26,8 +26,9 @@ static int	pending_count = 0;
 static int	pending_room = 0;
 
 static RigAuditNode known_node;
-static bool is_node_known = false;
 static bool has_node = false;
+static uint64 change_count = 1; /* changes of the node seen by the callback */
+static uint64 known_at = 0;		/* change_count that the node was read under */
 static Oid	node_table = InvalidOid;
 
 static void
@@ -46,6 +47,8 @@ end_transaction(XactEvent event, void *arg)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot prepare a transaction that has written to the audit log"),
 				 errhint("Commit it, or keep audited tables out of two-phase transactions.")));
+	if (event == XACT_EVENT_PRE_COMMIT && pending_count > 0)
+		rig_audit_link_pending();
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)
 		forget();
 }
@@ -64,7 +67,7 @@ static void
 note_change(Datum arg, Oid relation)
 {
 	if (relation == InvalidOid || relation == node_table)
-		is_node_known = false;
+		change_count++;
 }
 
 void
@@ -121,12 +124,14 @@ read_node(void)
 bool
 rig_audit_node(RigAuditNode *node)
 {
-	if (!is_node_known)
+	if (known_at != change_count)
 	{
+		/* Noted before: a change that arrives while it is read counts, and so does an error. */
+		uint64		before = change_count;
+
 		node_table = get_relname_relid("node", get_namespace_oid("rigalpha", false));
-		/* A change that arrives while it is read makes it unknown again. */
-		is_node_known = true;
 		read_node();
+		known_at = before;
 	}
 	*node = known_node;
 	return has_node;
@@ -253,10 +258,9 @@ rig_audit_append(RigAuditEntry *entry, int32 chain)
 	SET_VARSIZE(payload, VARHDRSZ + size);
 	rig_audit_entry_encode(entry, (uint8 *) VARDATA(payload));
 	rig_audit_leaf(&hasher, (const uint8 *) VARDATA(payload), size, leaf);
-	/* Noted first: the trigger that links it may be immediate. */
-	note_pending(id, chain, leaf);
 	rig_audit_begin_owner(&saved);
 	insert_entry(entry, at, payload, leaf);
 	rig_audit_end_owner(&saved);
+	note_pending(id, chain, leaf);
 	return true;
 }

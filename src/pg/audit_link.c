@@ -1,7 +1,8 @@
 /*
  * The links of the chain. They are made when the transaction commits, because the lock of a
  * chain is held from then on until the commit is visible: taken earlier it would last as long as
- * the transaction, and others would wait for a user who thinks.
+ * the transaction, and others would wait for a user who thinks. A callback makes them rather than
+ * a deferred trigger, which SET CONSTRAINTS could bring forward and ALTER TABLE switch off.
  */
 #include "postgres.h"
 
@@ -11,9 +12,7 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
-#include "commands/trigger.h"
 #include "executor/spi.h"
-#include "fmgr.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
@@ -44,8 +43,6 @@ typedef struct Head
 	int32		epoch;
 	uint8		link[32];
 } Head;
-
-RIG_SQL_FUNCTION(rig_audit_link_entries);
 
 static int
 compare_pending(const void *a, const void *b)
@@ -186,10 +183,9 @@ append_link(const RigAuditNode *node, RigAuditPending *pending, Head *head)
 	values[6] = hash_datum(head->link);
 	run(&plan, "INSERT INTO rigalpha.audit_links (chain, seq, epoch, entry_id, prev, leaf, link)"
 		" VALUES ($1, $2, $3, $4, $5, $6, $7)", lengthof(types), types, values, SPI_OK_INSERT);
-	pending->linked = true;
 }
 
-/* Links everything that is not linked yet, chain by chain in one order, so that no two wait for each other. */
+/* Links everything, chain by chain in one order, so that no two transactions wait for each other. */
 static void
 link_pending(const RigAuditNode *node)
 {
@@ -198,15 +194,13 @@ link_pending(const RigAuditNode *node)
 	int			count;
 	RigAuditPending *all = rig_audit_pending(&count);
 	RigAuditPending **ordered = palloc(Max(count, 1) * sizeof(RigAuditPending *));
-	int			unlinked = 0;
 	Head		head = {0};
 
 	for (int i = 0; i < count; i++)
-		if (!all[i].linked)
-			ordered[unlinked++] = &all[i];
-	qsort(ordered, unlinked, sizeof(RigAuditPending *), compare_pending);
+		ordered[i] = &all[i];
+	qsort(ordered, count, sizeof(RigAuditPending *), compare_pending);
 	SPI_connect();
-	for (int i = 0; i < unlinked; i++)
+	for (int i = 0; i < count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (i == 0 || ordered[i]->chain != ordered[i - 1]->chain)
@@ -222,48 +216,27 @@ link_pending(const RigAuditNode *node)
 	pfree(ordered);
 }
 
-static bool
-find_pending(int64 id, bool *linked)
+void
+rig_audit_link_pending(void)
 {
-	int			count;
-	RigAuditPending *all = rig_audit_pending(&count);
-
-	for (int i = count - 1; i >= 0; i--)
-		if (all[i].id == id)
-		{
-			*linked = all[i].linked;
-			return true;
-		}
-	return false;
-}
-
-Datum
-rig_audit_link_entries(PG_FUNCTION_ARGS)
-{
-	TriggerData *data = (TriggerData *) fcinfo->context;
+	Oid			schema = get_namespace_oid("rigalpha", true);
 	RigAuditOwner saved;
 	RigAuditNode node;
-	bool		linked = false;
-	bool		isnull;
 	int			level;
 
-	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BY_INSERT(data->tg_event))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("audit_link was not called as a trigger of insertion")));
-	if (!find_pending(DatumGetInt64(heap_getattr(data->tg_trigtuple, 1, RelationGetDescr(data->tg_relation), &isnull)),
-					  &linked))
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("audit entries are written by triggers and audit_note() only")));
-	if (linked || !rig_audit_node(&node))
-		return PointerGetDatum(NULL);
-	level = NewGUCNestLevel();
-	(void) set_config_option("lock_timeout", CHAIN_LOCK_TIMEOUT, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-							 false);
-	rig_audit_begin_owner(&saved);
-	link_pending(&node);
-	rig_audit_end_owner(&saved);
-	AtEOXact_GUC(true, level);
-	return PointerGetDatum(NULL);
+	/* A transaction that drops the extension drops its log. */
+	if (!OidIsValid(schema) || !OidIsValid(get_relname_relid("audit_links", schema)))
+		return;
+	PushActiveSnapshot(GetTransactionSnapshot());
+	if (rig_audit_node(&node))
+	{
+		level = NewGUCNestLevel();
+		(void) set_config_option("lock_timeout", CHAIN_LOCK_TIMEOUT, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true,
+								 0, false);
+		rig_audit_begin_owner(&saved);
+		link_pending(&node);
+		rig_audit_end_owner(&saved);
+		AtEOXact_GUC(true, level);
+	}
+	PopActiveSnapshot();
 }

@@ -17,6 +17,12 @@
 /* Rows that are fetched at a time. */
 #define BATCH 10000
 
+/*
+ * Entries are numbered when they are written and linked when they are committed, and a process may
+ * pause between reading the clock and taking its number: only more than this is a clock that went back.
+ */
+#define CLOCK_TOLERANCE_US INT64CONST(60000000)
+
 /* Columns of the query. */
 enum
 {
@@ -48,6 +54,7 @@ typedef struct Verifier
 	int32		chain;
 	int32		epoch;
 	int64		seq;
+	int64		entry_id;
 	int64		at;
 	uint8		link[32];
 } Verifier;
@@ -211,9 +218,10 @@ check_entry(Verifier *v, const Row *row)
 		entry.epoch != (uint32) row->epoch || row->entry_chain != row->chain || row->entry_epoch != row->epoch ||
 		memcmp(entry.log_id, v->node.log_id, sizeof(entry.log_id)) != 0)
 		report(v, "BAD_DECODE", row, psprintf(UINT64_FORMAT, entry.entry_id), psprintf(INT64_FORMAT, row->entry_id));
-	if (v->has_last && v->chain == row->chain && entry.at < v->at)
+	if (v->has_last && v->chain == row->chain && row->entry_id > v->entry_id && entry.at < v->at - CLOCK_TOLERANCE_US)
 		report(v, "TIME_BACKWARD", row, NULL, NULL);
 	v->at = entry.at;
+	v->entry_id = row->entry_id;
 }
 
 static void
