@@ -15,6 +15,7 @@ VERIFY = os.path.join(ROOT, "tools", "rigalpha-verify.py")
 REFERENCE = os.path.join(ROOT, "test", "ref")
 COLUMNS = ("chain", "seq", "epoch", "entry_id", "payload_hex", "prev_hex", "leaf_hex", "link_hex", "idx")
 LAST = "checkpoint-11"
+OTHER_LOG = "00000000-0000-0000-0000-000000000001"
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, REFERENCE)
@@ -62,7 +63,8 @@ def rows():
 
 
 def call(*arguments):
-    return subprocess.run(["/usr/bin/python3", VERIFY, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(["/usr/bin/python3", VERIFY, *arguments], capture_output=True, text=True, timeout=60,
+                          check=False)
 
 
 def verify(log, *options, labels=None, log_id=VECTORS["log_id"]):
@@ -85,13 +87,17 @@ def found(result):
     for line in result.stdout.splitlines():
         if not line.startswith("#"):
             fields = words(line)
-            where = "@" + fields["checkpoint"] if "checkpoint" in fields else f"{fields['chain']}:{fields.get('seq', '-')}"
-            problems.append(f"{line.split()[0]} {where}")
+            place = f"@{fields['checkpoint']}" if "checkpoint" in fields else f"{fields['chain']}:{fields.get('seq', '-')}"
+            problems.append(f"{line.split()[0]} {place}")
     return problems
 
 
 def finds(result, problems, name):
     equal((sorted(found(result)), result.returncode, result.stderr), (sorted(problems), 1 if problems else 0, ""), name)
+
+
+def says(result, phrase, name):
+    ok(phrase in result.stdout, name, result.stdout)
 
 
 def at(log, chain, seq):
@@ -143,7 +149,8 @@ def check_vectors(verifier):
     equal(leaves, [entry["leaf"] for entry in VECTORS["entries"]], "it hashes them")
     contents = [bytes.fromhex(leaf) for leaf in VECTORS["published_tree"]["leaves"]]
     roots = verifier.tree_roots(contents, set(range(len(contents) + 1)))
-    equal([roots[size].hex() for size in sorted(roots)], VECTORS["published_tree"]["roots"], "it has the published roots")
+    equal([roots[size].hex() for size in sorted(roots)], VECTORS["published_tree"]["roots"],
+          "it has the published roots")
     check_damage(verifier)
 
 
@@ -156,7 +163,8 @@ def check_damage(verifier):
         return False
 
     payload = bytes.fromhex(VECTORS["entries"][1]["payload"])
-    ok(all(is_refused(payload[:size]) for size in range(len(payload))), "an entry that was cut off is refused, wherever")
+    ok(all(is_refused(payload[:size]) for size in range(len(payload))),
+       "an entry that was cut off is refused, wherever")
     ok(is_refused(payload + b"\0"), "and one with a byte behind it")
     flipped = [payload[:place] + bytes([payload[place] ^ change]) + payload[place + 1:]
                for place in range(len(payload)) for change in (1, 0x80, 0xff)]
@@ -175,24 +183,27 @@ def check_generator():
 def check_clean():
     result = verify(rows())
     finds(result, [], "the log as it is")
-    ok("there is no checkpoint" in result.stdout, "it says that nothing anchors it", result.stdout)
+    says(result, "there is no checkpoint", "it says that nothing anchors it")
     root = base64.b64encode(bytes.fromhex(VECTORS["log_tree_roots"][-1])).decode()
-    ok(f"# root of the first 11 leaves: {root}" in result.stdout, "it prints the root, to compare by hand", result.stdout)
+    says(result, f"# root of the first 11 leaves: {root}", "it prints the root, to compare by hand")
     finds(verify(list(reversed(rows()))), [], "the order of rows in the file is of no account")
     finds(verify([]), [], "an empty log")
     for name in ("checkpoint-5", "checkpoint-8", LAST):
         result = verify(rows(), *anchored(name))
         finds(result, [], f"with {name}, signed")
-    ok("there is no key" not in result.stdout and "no checkpoint covers" not in result.stdout, "a full anchor", result.stdout)
+    ok("there is no key" not in result.stdout and "no checkpoint covers" not in result.stdout,
+       "of a log that is anchored to its end it says nothing of the kind", result.stdout)
     finds(verify(rows(), *anchored(), "--checkpoint", path_of("checkpoint-5")), [], "with two checkpoints")
     result = verify(rows(), "--checkpoint", path_of("checkpoint-8"))
     finds(result, [], "a checkpoint without a key")
-    ok("there is no key" in result.stdout and "the last 3 links" in result.stdout, "it says what that leaves open", result.stdout)
+    says(result, "there is no key", "it says that nobody is known to have signed it")
+    says(result, "the last 3 links", "and what it leaves open")
     waiting = [{**row, "idx": row["idx"] if row["idx"] < 8 else ""} for row in rows()]
     result = verify(waiting, *anchored("checkpoint-8"))
     finds(result, [], "links that are not in the tree yet")
-    ok("3 links that are not in the tree yet" in result.stdout, "it says how many", result.stdout)
-    finds(verify([{**row, "payload_hex": "\\x" + row["payload_hex"]} for row in rows()]), [], "bytes as the server prints them")
+    says(result, "3 links that are not in the tree yet", "it says how many")
+    printed = [{**row, "payload_hex": "\\x" + row["payload_hex"]} for row in rows()]
+    finds(verify(printed), [], "bytes as the server prints them")
 
 
 def check_edit():
@@ -214,7 +225,8 @@ def check_edit():
     payload = at(log, 7, 3)["payload_hex"]
     at(log, 7, 3)["payload_hex"] = flip(payload, bytes.fromhex(payload).rindex(b"note"))
     finds(verify(log, *anchored()), ["PAYLOAD_HASH 7:3"], "one bit of a payload")
-    for column, problems in (("leaf_hex", ["PAYLOAD_HASH 7:3", "LINK_HASH 7:3"]), ("prev_hex", ["LINK_HASH 7:3", "PREV_MISMATCH 7:3"]),
+    for column, problems in (("leaf_hex", ["PAYLOAD_HASH 7:3", "LINK_HASH 7:3"]),
+                             ("prev_hex", ["LINK_HASH 7:3", "PREV_MISMATCH 7:3"]),
                              ("link_hex", ["LINK_HASH 7:3", "PREV_MISMATCH 7:4", "TREE_ROOT @11"])):
         log = rows()
         at(log, 7, 3)[column] = flip(at(log, 7, 3)[column], 0)
@@ -281,7 +293,8 @@ def check_insert():
     seal(forged)
     finds(verify([*log, forged], *anchored()), ["FORK 7:3", "TREE_ROOT 7:4"], "a second link at a place")
     forged["idx"] = 4
-    finds(verify([*log[:4], forged, *log[5:]], *anchored()), ["PREV_MISMATCH 7:4", "TREE_ROOT @11"], "one in the place of another")
+    finds(verify([*log[:4], forged, *log[5:]], *anchored()), ["PREV_MISMATCH 7:4", "TREE_ROOT @11"],
+          "one in the place of another")
     last = at(log, 7, 7)
     forged = {**last, "seq": 8, "prev_hex": last["link_hex"], "entry_id": 500}
     forged["payload_hex"] = new_payload(forged)
@@ -290,7 +303,7 @@ def check_insert():
     forged["idx"] = 11
     result = verify([*log, forged], *anchored())
     finds(result, [], "one more at the end, behind the last checkpoint, is as good as true")
-    ok("the last 1 links" in result.stdout, "which it says", result.stdout)
+    says(result, "the last 1 links", "which it says")
     forged = {**forged, "entry_id": last["entry_id"], "payload_hex": last["payload_hex"]}
     seal(forged)
     finds(verify([*log, forged]), ["FORK 7:8"], "an old entry linked once more")
@@ -324,7 +337,7 @@ def check_payloads():
     row["payload_hex"] = row["payload_hex"][:-2]
     seal(row)
     finds(verify(log), ["BAD_DECODE 7:7"], "a payload that is no entry")
-    for name, value in (("epoch", 9), ("chain", 9), ("entry_id", 9), ("log_id", "00000000-0000-0000-0000-000000000000")):
+    for name, value in (("epoch", 9), ("chain", 9), ("entry_id", 9), ("log_id", OTHER_LOG)):
         row["payload_hex"] = new_payload(row, **{name: value})
         seal(row)
         finds(verify(log), ["BAD_DECODE 7:7"], f"an entry with another {name}")
@@ -332,10 +345,10 @@ def check_payloads():
     finds(verify(log, *anchored()), ["PRUNED 0:1", "PRUNED 7:1"], "dropped payloads")
     result = verify(log, *anchored(), "--allow-pruned")
     equal((found(result), result.returncode), (["PRUNED 0:1", "PRUNED 7:1"], 0), "which may be allowed")
-    ok("2 payloads that were dropped" in result.stdout, "and are said to be unchecked", result.stdout)
+    says(result, "2 payloads that were dropped", "and are said to be unchecked")
     unlinked = dict.fromkeys(COLUMNS, "") | {"chain": 7, "entry_id": 600}
     finds(verify([*rows(), unlinked]), ["UNLINKED_ENTRY 7:-"], "an entry without a link")
-    result = verify(rows(), log_id="00000000-0000-0000-0000-000000000001")
+    result = verify(rows(), log_id=OTHER_LOG)
     equal({problem.split()[0] for problem in found(result)}, {"LINK_HASH", "BAD_DECODE", "EPOCH_BREAK"}, "another log")
 
 
@@ -356,8 +369,9 @@ def check_signatures():
     write("cosigned", f"{text}\n\n— witness.example/w {base64.b64encode(bytes(76)).decode()}\n{signature}")
     finds(verify(rows(), *anchored("cosigned")), [], "a witness may have signed too")
     write("other", bytes(31) + b"\1")
-    finds(verify(rows(), "--checkpoint", path_of(LAST), "--key", path_of("other")), ["CHECKPOINT_SIG @11"], "another key")
-    write("elsewhere", note.replace(VECTORS["log_id"], "00000000-0000-0000-0000-000000000002\x1b"))
+    finds(verify(rows(), "--checkpoint", path_of(LAST), "--key", path_of("other")), ["CHECKPOINT_SIG @11"],
+          "another key")
+    write("elsewhere", note.replace(VECTORS["log_id"], OTHER_LOG + "\x1b"))
     result = verify(rows(), "--checkpoint", path_of("elsewhere"))
     finds(result, ["CHECKPOINT_SIG @11"], "a checkpoint of another log")
     ok("\x1b" not in result.stdout, "nothing of a note reaches the terminal raw")
@@ -379,9 +393,12 @@ def check_unusable():
     refuses(call(write("bad.csv", b"\xff\xfe"), *options), "bad.csv", "nor what is no text")
     refuses(call(path_of("absent.csv"), *options), "absent.csv", "nor no file")
     for content in ("", "no note\n", "rigalpha/x\n5\nAAAA\n\n— a b\n", "rigalpha/x\nfive\n" + "A" * 43 + "=\n\n"):
-        refuses(verify(rows(), "--checkpoint", write("bad.note", content)), "no signed note", f"nor the note {content!r:.30}")
-    for content in ("", "name", "name+00000000+AQ==", VECTORS["key"].replace("+", "x+", 1), "-----BEGIN PUBLIC KEY-----\nAAAA\n-----E"):
-        refuses(verify(rows(), *anchored()[:2], "--key", write("bad.key", content)), "bad.key", f"nor the key {content!r:.30}")
+        result = verify(rows(), "--checkpoint", write("bad.note", content))
+        refuses(result, "no signed note", f"nor the note {content!r:.30}")
+    for content in ("", "name", "name+00000000+AQ==", VECTORS["key"].replace("+", "x+", 1),
+                    "-----BEGIN PUBLIC KEY-----\nAAAA\n-----E"):
+        result = verify(rows(), *anchored()[:2], "--key", write("bad.key", content))
+        refuses(result, "bad.key", f"nor the key {content!r:.30}")
 
 
 def run():
