@@ -87,8 +87,8 @@ def found(result):
     for line in result.stdout.splitlines():
         if not line.startswith("#"):
             fields = words(line)
-            place = f"@{fields['checkpoint']}" if "checkpoint" in fields else f"{fields['chain']}:{fields.get('seq', '-')}"
-            problems.append(f"{line.split()[0]} {place}")
+            in_chain = f"{fields.get('chain')}:{fields.get('seq', '-')}"
+            problems.append(f"{line.split()[0]} {'@' + fields['checkpoint'] if 'checkpoint' in fields else in_chain}")
     return problems
 
 
