@@ -12,6 +12,7 @@ import test_http  # noqa: E402
 import test_kafka  # noqa: E402
 import test_model  # noqa: E402
 import test_replay  # noqa: E402
+import test_verify  # noqa: E402
 
 SUBJECTS = {
     "broker": test_broker.run,
@@ -21,6 +22,7 @@ SUBJECTS = {
     "kafka": test_kafka.run,
     "http": test_http.run,
     "control": test_control.run,
+    "verify": test_verify.run,
 }
 
 for program in (harness.SIM, harness.BROKER):

@@ -60,7 +60,8 @@ is_same_payload(Payload left, Payload right)
 static bool
 is_same_text(RigAuditText left, RigAuditText right)
 {
-	return left.length == right.length && (left.length <= 0 || memcmp(left.bytes, right.bytes, (size_t) left.length) == 0);
+	return left.length == right.length
+		&& (left.length <= 0 || memcmp(left.bytes, right.bytes, (size_t) left.length) == 0);
 }
 
 static bool

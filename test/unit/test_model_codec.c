@@ -342,7 +342,7 @@ test_out_of_memory(const RigModel *model, Payload payload)
 	for (size_t limit = 0; good && needed == 0; limit += 64)
 	{
 		Budget		budget = {0, limit};
-		RigArena arena;
+		RigArena	arena;
 		RigModel	decoded;
 		const char *problem = NULL;
 		RigStatus	status;
@@ -356,7 +356,7 @@ test_out_of_memory(const RigModel *model, Payload payload)
 	tap_ok(good && needed < 2 * payload.size, "memory may end anywhere; %zu bytes take %zu", payload.size, needed);
 	{
 		Budget		budget = {0, payload.size / 2};
-		RigArena arena;
+		RigArena	arena;
 		Payload		refused;
 
 		init_counted(&arena, &budget);

@@ -1,0 +1,1 @@
+UPDATE work SET number = number + 1 WHERE id = :client_id;
