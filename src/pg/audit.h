@@ -59,8 +59,10 @@ extern RigAuditText rig_audit_text(const char *text);
 extern RigAuditImage rig_audit_image(HeapTuple row, TupleDesc columns, const Bitmapset *only, int redacted_count,
 									 const char *const *redacted);
 
-/* SHA-256 of the server's own library. */
+/* SHA-256 of the server's own library; the second for many hashes, to be ended in the same query. */
 extern RigHasher rig_audit_hasher(void);
+extern RigHasher rig_audit_hasher_begin(void);
+extern void rig_audit_hasher_end(RigHasher *hasher);
 
 /* Runs what follows as the owner of the audit tables, until rig_audit_end_owner() or an error. */
 typedef struct RigAuditOwner

@@ -5,22 +5,43 @@
 
 #include "audit.h"
 
-/* The context belongs to the current resource owner, so an error between does not leak it. */
 static void
-hash_parts(void *context, const RigBytes *parts, int count, uint8_t digest[32])
+compute(pg_cryptohash_ctx *hash, const RigBytes *parts, int count, uint8_t *digest)
 {
-	pg_cryptohash_ctx *hash = pg_cryptohash_create(PG_SHA256);
 	bool		failed = hash == NULL || pg_cryptohash_init(hash) < 0;
 
 	for (int i = 0; !failed && i < count; i++)
 		failed = pg_cryptohash_update(hash, parts[i].bytes, parts[i].size) < 0;
 	if (failed || pg_cryptohash_final(hash, digest, PG_SHA256_DIGEST_LENGTH) < 0)
 		elog(ERROR, "could not compute SHA-256: %s", pg_cryptohash_error(hash));
-	pg_cryptohash_free(hash);
+}
+
+static void
+hash_parts(void *context, const RigBytes *parts, int count, uint8_t digest[RIG_DIGEST_SIZE])
+{
+	pg_cryptohash_ctx *hash = context == NULL ? pg_cryptohash_create(PG_SHA256) : context;
+
+	compute(hash, parts, count, digest);
+	if (context == NULL)
+		pg_cryptohash_free(hash);
 }
 
 RigHasher
 rig_audit_hasher(void)
 {
 	return (RigHasher) {.sha256 = hash_parts};
+}
+
+/* The context belongs to the current resource owner, so an error does not leak it. */
+RigHasher
+rig_audit_hasher_begin(void)
+{
+	return (RigHasher) {.sha256 = hash_parts, .context = pg_cryptohash_create(PG_SHA256)};
+}
+
+void
+rig_audit_hasher_end(RigHasher *hasher)
+{
+	pg_cryptohash_free(hasher->context);
+	hasher->context = NULL;
 }

@@ -1,13 +1,22 @@
 /* Checks the log: every hash is computed again from what is stored, and every link compared with its neighbour. */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "audit.h"
@@ -15,7 +24,7 @@
 #include "pg_compat.h"
 
 /* Rows that are fetched at a time. */
-#define BATCH 10000
+#define BATCH 1000
 
 /*
  * Entries are numbered when they are written and linked when they are committed, and a process may
@@ -26,7 +35,7 @@
 /* Columns of the query. */
 enum
 {
-	CHAIN = 1,
+	CHAIN,
 	SEQ,
 	EPOCH,
 	ENTRY_ID,
@@ -34,11 +43,16 @@ enum
 	LEAF,
 	LINK,
 	LABEL,
-	FOUND_ID,
-	ENTRY_EPOCH,
-	ENTRY_CHAIN,
-	PAYLOAD,
-	ENTRY_LEAF
+	COLUMNS
+};
+
+/* Columns of audit_entries. */
+enum
+{
+	ENTRY_EPOCH = 2,
+	ENTRY_CHAIN = 3,
+	ENTRY_PAYLOAD = 7,
+	ENTRY_LEAF = 8
 };
 
 typedef struct Verifier
@@ -48,6 +62,10 @@ typedef struct Verifier
 	RigAuditNode node;
 	MemoryContext per_batch;
 	RigArena	arena;
+	Relation	entries;
+	Relation	entry_key;
+	IndexScanDesc entry_scan;
+	TupleTableSlot *entry;
 
 	/* The link before the current one. */
 	bool		has_last;
@@ -110,45 +128,85 @@ report_hashes(Verifier *v, const char *problem, const Row *row, const uint8 *exp
 }
 
 static const uint8 *
-hash_of(HeapTuple tuple, TupleDesc columns, int column)
+hash_of(const Datum *values, const bool *nulls, int column)
 {
-	static const uint8 none[32] = {0};
-	bool		isnull;
-	Datum		value = SPI_getbinval(tuple, columns, column, &isnull);
+	static const uint8 none[RIG_DIGEST_SIZE] = {0};
 
 	/* The tables check lengths; a hash that has another one all the same equals none. */
-	if (isnull || VARSIZE_ANY_EXHDR(DatumGetByteaPP(value)) != 32)
+	if (nulls[column] || VARSIZE_ANY_EXHDR(DatumGetPointer(values[column])) != RIG_DIGEST_SIZE)
 		return none;
-	return (const uint8 *) VARDATA_ANY(DatumGetByteaPP(value));
+	return (const uint8 *) VARDATA_ANY(DatumGetPointer(values[column]));
 }
 
 static Row
 read_row(HeapTuple tuple, TupleDesc columns)
 {
+	Datum		values[COLUMNS];
+	bool		nulls[COLUMNS];
 	Row			row = {0};
-	bool		isnull;
-	Datum		value;
 
-	row.chain = DatumGetInt32(SPI_getbinval(tuple, columns, CHAIN, &isnull));
-	row.seq = DatumGetInt64(SPI_getbinval(tuple, columns, SEQ, &isnull));
-	row.epoch = DatumGetInt32(SPI_getbinval(tuple, columns, EPOCH, &isnull));
-	row.entry_id = DatumGetInt64(SPI_getbinval(tuple, columns, ENTRY_ID, &isnull));
-	row.prev = hash_of(tuple, columns, PREV);
-	row.leaf = hash_of(tuple, columns, LEAF);
-	row.link = hash_of(tuple, columns, LINK);
-	value = SPI_getbinval(tuple, columns, LABEL, &isnull);
-	row.label = rig_audit_text(isnull ? NULL : TextDatumGetCString(value));
-	SPI_getbinval(tuple, columns, FOUND_ID, &isnull);
-	row.has_entry = !isnull;
-	if (!row.has_entry)
-		return row;
-	row.entry_epoch = DatumGetInt32(SPI_getbinval(tuple, columns, ENTRY_EPOCH, &isnull));
-	row.entry_chain = DatumGetInt32(SPI_getbinval(tuple, columns, ENTRY_CHAIN, &isnull));
-	value = PointerGetDatum(PG_DETOAST_DATUM_PACKED(SPI_getbinval(tuple, columns, PAYLOAD, &isnull)));
-	row.payload = (const uint8 *) VARDATA_ANY(DatumGetPointer(value));
-	row.payload_size = VARSIZE_ANY_EXHDR(DatumGetPointer(value));
-	row.entry_leaf = hash_of(tuple, columns, ENTRY_LEAF);
+	heap_deform_tuple(tuple, columns, values, nulls);
+	row.chain = DatumGetInt32(values[CHAIN]);
+	row.seq = DatumGetInt64(values[SEQ]);
+	row.epoch = DatumGetInt32(values[EPOCH]);
+	row.entry_id = DatumGetInt64(values[ENTRY_ID]);
+	row.prev = hash_of(values, nulls, PREV);
+	row.leaf = hash_of(values, nulls, LEAF);
+	row.link = hash_of(values, nulls, LINK);
+	row.label = (RigAuditText) {.length = -1};
+	if (!nulls[LABEL])
+		row.label = (RigAuditText) {
+			.bytes = VARDATA_ANY(DatumGetPointer(values[LABEL])), .length = (int32) VARSIZE_ANY_EXHDR(DatumGetPointer(values[LABEL]))
+		};
 	return row;
+}
+
+/* The entry of a link, whose texts are valid until the next one is looked for. */
+static void
+find_entry(Verifier *v, Row *row)
+{
+	TupleTableSlot *slot = v->entry;
+	struct varlena *payload;
+	ScanKeyData key;
+
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(row->entry_id));
+	index_rescan(v->entry_scan, &key, 1, NULL, 0);
+	row->has_entry = index_getnext_slot(v->entry_scan, ForwardScanDirection, slot);
+	if (!row->has_entry)
+		return;
+	slot_getallattrs(slot);
+	row->entry_epoch = DatumGetInt32(slot->tts_values[ENTRY_EPOCH - 1]);
+	row->entry_chain = DatumGetInt32(slot->tts_values[ENTRY_CHAIN - 1]);
+	row->entry_leaf = hash_of(slot->tts_values, slot->tts_isnull, ENTRY_LEAF - 1);
+	payload = PG_DETOAST_DATUM_PACKED(slot->tts_values[ENTRY_PAYLOAD - 1]);
+	row->payload = (const uint8 *) VARDATA_ANY(payload);
+	row->payload_size = VARSIZE_ANY_EXHDR(payload);
+}
+
+static void
+open_entries(Verifier *v)
+{
+	Oid			key;
+
+	v->entries = table_open(get_relname_relid("audit_entries", get_namespace_oid("rigalpha", false)), AccessShareLock);
+	key = RelationGetPrimaryKeyIndex(v->entries);
+	if (!OidIsValid(key))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the primary key of the audit log is missing"),
+				 errdetail("Nobody but a superuser could have dropped it.")));
+	v->entry_key = index_open(key, AccessShareLock);
+	v->entry_scan = rig_index_beginscan(v->entries, v->entry_key, GetActiveSnapshot(), 1);
+	v->entry = table_slot_create(v->entries, NULL);
+}
+
+static void
+close_entries(Verifier *v)
+{
+	index_endscan(v->entry_scan);
+	ExecDropSingleTupleTableSlot(v->entry);
+	index_close(v->entry_key, AccessShareLock);
+	table_close(v->entries, AccessShareLock);
 }
 
 static RigAuditChain
@@ -242,9 +300,8 @@ check_row(Verifier *v, const Row *row)
 }
 
 static const char links_query[] =
-"SELECT l.chain, l.seq, l.epoch, l.entry_id, l.prev, l.leaf, l.link, c.label, e.id, e.epoch, e.chain, e.payload, e.leaf"
-" FROM rigalpha.audit_links l LEFT JOIN rigalpha.audit_entries e ON e.id = l.entry_id"
-" LEFT JOIN rigalpha.audit_chains c ON c.chain = l.chain"
+"SELECT l.chain, l.seq, l.epoch, l.entry_id, l.prev, l.leaf, l.link, c.label"
+" FROM rigalpha.audit_links l LEFT JOIN rigalpha.audit_chains c ON c.chain = l.chain"
 " WHERE $1 IS NULL OR l.chain = $1 ORDER BY l.chain, l.seq";
 
 static void
@@ -264,6 +321,7 @@ check_links(Verifier *v, Datum *values, const char *nulls)
 		{
 			Row			row = read_row(SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
 
+			find_entry(v, &row);
 			check_row(v, &row);
 		}
 		MemoryContextSwitchTo(old);
@@ -299,7 +357,7 @@ find_unlinked(Verifier *v, Datum *values, const char *nulls)
 Datum
 rig_audit_verify(PG_FUNCTION_ARGS)
 {
-	Verifier	v = {.result = (ReturnSetInfo *) fcinfo->resultinfo, .hasher = rig_audit_hasher()};
+	Verifier	v = {.result = (ReturnSetInfo *) fcinfo->resultinfo, .hasher = rig_audit_hasher_begin()};
 	Datum		values[] = {PG_ARGISNULL(0) ? (Datum) 0 : PG_GETARG_DATUM(0)};
 	const char *nulls = PG_ARGISNULL(0) ? "n" : NULL;
 	MemoryContext arena_context;
@@ -314,9 +372,12 @@ rig_audit_verify(PG_FUNCTION_ARGS)
 	arena_context = AllocSetContextCreate(CurrentMemoryContext, "rigalpha audit entry", ALLOCSET_DEFAULT_SIZES);
 	rig_arena_init(&v.arena, rig_context_allocator(arena_context), 0);
 	SPI_connect();
+	open_entries(&v);
 	check_links(&v, values, nulls);
+	close_entries(&v);
 	find_unlinked(&v, values, nulls);
 	SPI_finish();
+	rig_audit_hasher_end(&v.hasher);
 	MemoryContextDelete(v.per_batch);
 	MemoryContextDelete(arena_context);
 	return (Datum) 0;
