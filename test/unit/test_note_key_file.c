@@ -1,5 +1,4 @@
 /* The file of the signing key: made once, for its owner alone, and refused when others may read it. */
-#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -80,7 +80,8 @@ test_interoperation(void)
 	tap_ok(verifies(LOG_NOTE, &log), "a checkpoint signed by openssl");
 	tap_ok(rig_note_signer_init(&signer, LOG, seed) &&
 		   rig_note_sign(&signer, LOG_TEXT, strlen(LOG_TEXT), &note) && strcmp(note.data, LOG_NOTE) == 0, "and by us");
-	tap_ok(rig_note_parse(&parsed, note.data, note.length) && parsed.text_length == strlen(LOG_TEXT) && parsed.count == 1 &&
+	tap_ok(rig_note_parse(&parsed, note.data, note.length) &&
+		   parsed.text_length == strlen(LOG_TEXT) && parsed.count == 1 &&
 		   parsed.signatures[0].name_length == strlen(LOG) && memcmp(parsed.signatures[0].id, log.id, 4) == 0,
 		   "its parts are found again");
 	rig_note_signer_release(&signer);
