@@ -67,6 +67,8 @@ test_refusals(void)
 		"", "\n", HEAD, TEXT "\n", TEXT "more\n", "\n" TEXT,
 		"rigbeta/" LOG_ID "\n1\n" ROOT "\n" TAIL,
 		"rigalpha/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f\n1\n" ROOT "\n" TAIL,
+		"rigalpha/0f1e2d3c04b5a-6978-8796-a5b4c3d2e1f0\n1\n" ROOT "\n" TAIL,
+		"rigalpha/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1-0\n1\n" ROOT "\n" TAIL,
 		"rigalpha/0F1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0\n1\n" ROOT "\n" TAIL,
 		"rigalpha/" LOG_ID " \n1\n" ROOT "\n" TAIL,
 		"rigalpha/" LOG_ID "\n01\n" ROOT "\n" TAIL, "rigalpha/" LOG_ID "\n-1\n" ROOT "\n" TAIL,

@@ -116,6 +116,7 @@ test_changes(void)
 	tap_ok(!verifies(TEXT "\n— PeterNeumann x08go/ZJ\n", &peter), "a short signature is none");
 	tap_ok(verifies(NOTE "— other.example x08go/ZJ\n", &peter) && verifies(NOTE "— PeterNeumann AAAAAAAA\n", &peter),
 		   "lines of unknown keys, by name or by id, are ignored");
+	tap_ok(verifies(NOTE "— PeterNeumannX x08go/ZJ\n", &peter), "also of one whose name only begins alike");
 	tap_ok(!verifies(TEXT "\n" PETER_LINE "\n" ENOCH_LINE, &peter), "the last empty line ends the text");
 }
 
@@ -178,6 +179,7 @@ test_keys(void)
 		"PeterNeumann+C74F20A3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
 		"PeterNeumann+cc469956+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TWBADKEY==",
 		"PeterNeumann+173116ae+ZRpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
+		"PeterNeumann+c74f20a3+ZRpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
 		PETER "\n", PETER " ", " " PETER, PETER_SECRET,
 	};
 	static const char *const names[] = {"", "a b", "a+b", "a\nb", "\xc2\x85", "\xe3\x80\x80", "\xff"};
