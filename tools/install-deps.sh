@@ -16,7 +16,7 @@ PG_MAJOR=${PG_MAJOR:-15}
 
 BUILD_PACKAGES="postgresql-$PG_MAJOR postgresql-server-dev-$PG_MAJOR gcc make pkg-config
 	librdkafka-dev libmicrohttpd-dev libargon2-dev libssl-dev libcurl4-openssl-dev libpq-dev zlib1g-dev
-	ca-certificates"
+	python3-zxcvbn ca-certificates"
 DEMO_PACKAGES="postgresql-$PG_MAJOR-cron kcat curl"
 KAFKA_PACKAGES="kcat python3-confluent-kafka"
 TEST_PACKAGES="postgresql-$PG_MAJOR-cron postgresql-$PG_MAJOR-pgtap libipc-run-perl kcat curl git chromium fonts-dejavu-core

@@ -94,9 +94,8 @@ rig_buffer_format(RigBuffer *buffer, const char *format, ...)
 	buffer->length += (size_t) length;
 }
 
-/* Length of the UTF-8 sequence at text, or 0 when the bytes are not one. */
-static size_t
-utf8_length(const unsigned char *text, size_t available)
+size_t
+rig_utf8_length(const unsigned char *text, size_t available)
 {
 	size_t		length;
 	uint32_t	code;
@@ -135,7 +134,7 @@ rig_buffer_json(RigBuffer *buffer, const char *text, size_t max_bytes)
 	for (size_t i = 0; i < available;)
 	{
 		unsigned char byte = (unsigned char) text[i];
-		size_t		length = utf8_length((const unsigned char *) text + i, available - i);
+		size_t		length = rig_utf8_length((const unsigned char *) text + i, available - i);
 
 		if (length == 0)
 			rig_buffer_append(buffer, "?", 1);

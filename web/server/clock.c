@@ -1,5 +1,6 @@
 #include "clock.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -51,13 +52,28 @@ rig_condition_wait_until(pthread_cond_t *condition, pthread_mutex_t *mutex, int6
 	pthread_cond_timedwait(condition, mutex, &until);
 }
 
+void
+rig_random_bytes(void *bytes, size_t size)
+{
+	size_t		done = 0;
+
+	while (done < size)
+	{
+		ssize_t		got = getrandom((char *) bytes + done, size - done, 0);
+
+		if (got < 0 && errno != EINTR)
+			abort();
+		if (got > 0)
+			done += (size_t) got;
+	}
+}
+
 uint64_t
 rig_random(void)
 {
 	uint64_t	bits;
 
-	if (getrandom(&bits, sizeof(bits), 0) != sizeof(bits))
-		abort();
+	rig_random_bytes(&bits, sizeof(bits));
 	return bits;
 }
 

@@ -19,6 +19,9 @@ extern void rig_condition_init(pthread_cond_t *condition);
 extern void rig_condition_wait_until(pthread_cond_t *condition, pthread_mutex_t *mutex,
 									 int64_t deadline);
 
+/* Fills bytes by the random source of the operating system; without one the program ends. */
+extern void rig_random_bytes(void *bytes, size_t size);
+
 /* 64 random bits of the operating system. */
 extern uint64_t rig_random(void);
 
