@@ -43,6 +43,8 @@ BEGIN
 			epoch = epoch + 1, adopted_at = now()
 			RETURNING epoch INTO new_epoch;
 		DELETE FROM rigalpha.kafka_workers;
+		-- Whoever is logged in at the original is not therefore logged in here.
+		DELETE FROM rigalpha.sessions;
 		PERFORM rigalpha.maintenance_tick();
 	END IF;
 	RETURN new_epoch;
