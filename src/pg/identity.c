@@ -65,12 +65,12 @@ enum
 #define TOUCH_INTERVAL (60 * USECS_PER_SEC)
 
 /* The rows of one of our tables that have a key, past rights and row security of the caller. */
-typedef struct Scan
+typedef struct RowScan
 {
 	Relation	relation;
 	SysScanDesc scan;
 	Snapshot	snapshot;
-} Scan;
+} RowScan;
 
 /* The session of this transaction, unless subtransaction is InvalidSubTransactionId. */
 static RigIdentity begun;
@@ -134,12 +134,12 @@ rig_identity_register(void)
  * Begins to read the rows of a table of schema rigalpha, as the current query sees them, or as
  * last committed; no key_name = all of them.
  */
-static Scan
+static RowScan
 begin_scan(const char *table, const char *key_name, ScanKey key, bool latest)
 {
 	Oid			schema = get_namespace_oid("rigalpha", false);
 	Oid			index = key_name != NULL ? get_relname_relid(key_name, schema) : InvalidOid;
-	Scan		scan;
+	RowScan		scan;
 
 	scan.relation = table_open(get_relname_relid(table, schema), AccessShareLock);
 	scan.snapshot = RegisterSnapshot(latest || !ActiveSnapshotSet() ? GetLatestSnapshot() : GetActiveSnapshot());
@@ -148,7 +148,7 @@ begin_scan(const char *table, const char *key_name, ScanKey key, bool latest)
 }
 
 static void
-end_scan(Scan *scan)
+end_scan(RowScan *scan)
 {
 	systable_endscan(scan->scan);
 	UnregisterSnapshot(scan->snapshot);
@@ -156,7 +156,7 @@ end_scan(Scan *scan)
 }
 
 static Datum
-column(const Scan *scan, HeapTuple tuple, int number, bool *isnull)
+column(const RowScan *scan, HeapTuple tuple, int number, bool *isnull)
 {
 	return heap_getattr(tuple, number, RelationGetDescr(scan->relation), isnull);
 }
@@ -181,7 +181,7 @@ user_role_name(RigUserRole role)
 static bool
 find_user(RigIdentity *identity, const char *key_name, ScanKey key, bool latest)
 {
-	Scan		scan = begin_scan("users", key_name, key, latest);
+	RowScan		scan = begin_scan("users", key_name, key, latest);
 	HeapTuple	tuple = systable_getnext(scan.scan);
 	bool		found = false;
 	bool		isnull;
@@ -212,7 +212,7 @@ find_session(RigIdentity *identity, const uint8 *hash, TimestampTz *last_seen)
 {
 	bytea	   *wanted = palloc(VARHDRSZ + PG_SHA256_DIGEST_LENGTH);
 	ScanKeyData key;
-	Scan		scan;
+	RowScan		scan;
 	HeapTuple	tuple;
 	TimestampTz created_at = 0;
 	bool		found = false;
@@ -387,7 +387,7 @@ rig_uid(PG_FUNCTION_ARGS)
 
 /* The machines of a scan, as an array. */
 static ArrayType *
-read_machines(Scan *scan, int number)
+read_machines(RowScan *scan, int number)
 {
 	ArrayBuildState *machines = initArrayResult(INT4OID, CurrentMemoryContext, false);
 	HeapTuple	tuple;
@@ -404,7 +404,7 @@ rig_visible_machines(PG_FUNCTION_ARGS)
 	const RigIdentity *identity = rig_identity_current();
 	ArrayType  *machines;
 	ScanKeyData key;
-	Scan		scan;
+	RowScan		scan;
 
 	if (identity == NULL || identity->must_change_password)
 		PG_RETURN_ARRAYTYPE_P(construct_empty_array(INT4OID));
