@@ -143,7 +143,8 @@ begin_scan(const char *table, const char *key_name, ScanKey key, bool latest)
 
 	scan.relation = table_open(get_relname_relid(table, schema), AccessShareLock);
 	scan.snapshot = RegisterSnapshot(latest || !ActiveSnapshotSet() ? GetLatestSnapshot() : GetActiveSnapshot());
-	scan.scan = systable_beginscan(scan.relation, index, OidIsValid(index), scan.snapshot, key_name != NULL ? 1 : 0, key);
+	scan.scan = systable_beginscan(scan.relation, index, OidIsValid(index), scan.snapshot,
+								   key_name != NULL ? 1 : 0, key);
 	return scan;
 }
 
@@ -232,7 +233,8 @@ find_session(RigIdentity *identity, const uint8 *hash, TimestampTz *last_seen)
 		created_at = DatumGetTimestampTz(column(&scan, tuple, SESSION_CREATED_AT, &isnull));
 		address = column(&scan, tuple, SESSION_ADDRESS, &isnull);
 		if (!isnull)
-			strlcpy(identity->address, DatumGetCString(DirectFunctionCall1(inet_out, address)), sizeof(identity->address));
+			strlcpy(identity->address, DatumGetCString(DirectFunctionCall1(inet_out, address)),
+					sizeof(identity->address));
 	}
 	end_scan(&scan);
 	if (!found)
@@ -394,7 +396,8 @@ read_machines(RowScan *scan, int number)
 	bool		isnull;
 
 	while (HeapTupleIsValid(tuple = systable_getnext(scan->scan)))
-		machines = accumArrayResult(machines, column(scan, tuple, number, &isnull), false, INT4OID, CurrentMemoryContext);
+		machines = accumArrayResult(machines, column(scan, tuple, number, &isnull), false, INT4OID,
+									CurrentMemoryContext);
 	return DatumGetArrayTypeP(makeArrayResult(machines, CurrentMemoryContext));
 }
 

@@ -67,12 +67,14 @@ define_account_settings(void)
 	DefineCustomIntVariable("rigalpha.session_idle_timeout",
 							"Time without a request after which a session of the sidecar ends.",
 							"Use is noted once a minute, so a session may end up to a minute earlier.",
-							&rig_session_idle_timeout, 30 * SECS_PER_MINUTE, 2 * SECS_PER_MINUTE, 30 * SECS_PER_DAY, PGC_SUSET, GUC_UNIT_S,
+							&rig_session_idle_timeout, 30 * SECS_PER_MINUTE,
+							2 * SECS_PER_MINUTE, 30 * SECS_PER_DAY, PGC_SUSET, GUC_UNIT_S,
 							NULL, NULL, NULL);
 	DefineCustomIntVariable("rigalpha.session_lifetime",
 							"Time after which a session of the sidecar ends, however much it is used.",
 							NULL,
-							&rig_session_lifetime, 12 * SECS_PER_HOUR, 2 * SECS_PER_MINUTE, 365 * SECS_PER_DAY, PGC_SUSET, GUC_UNIT_S,
+							&rig_session_lifetime, 12 * SECS_PER_HOUR,
+							2 * SECS_PER_MINUTE, 365 * SECS_PER_DAY, PGC_SUSET, GUC_UNIT_S,
 							NULL, NULL, NULL);
 }
 
