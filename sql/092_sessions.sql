@@ -160,6 +160,8 @@ CREATE FUNCTION rigalpha.login_failed(name text, address inet) RETURNS void
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 	AS $$
+	-- Something is written for an unknown name, too: the answer must not come sooner.
+	UPDATE rigalpha.login_throttles t SET attempts = t.attempts WHERE t.subject = rigalpha.login_subject(login_failed.name, login_failed.address);
 	UPDATE rigalpha.users u SET failed_logins = least(u.failed_logins, 2147483646) + 1, last_failed_at = clock_timestamp()
 		WHERE lower(u.name) = lower(login_failed.name)
 	$$;
@@ -183,6 +185,7 @@ BEGIN
 	END IF;
 	PERFORM rigalpha.check_user_values(password_hash => new_password_hash);
 	DELETE FROM rigalpha.login_throttles t WHERE t.subject = rigalpha.login_subject(account.name, login_succeeded.address);
+	-- 50 as in login_lookup(): below it this attempt cannot have blocked anybody.
 	UPDATE rigalpha.login_throttles t
 		SET attempts = greatest(t.attempts - 1, 0), blocked_until = CASE WHEN t.attempts <= 50 THEN '-infinity' ELSE t.blocked_until END
 		WHERE t.subject = 'network:' || rigalpha.login_network(login_succeeded.address);

@@ -12,7 +12,7 @@ BEGIN
 		RETURN actor.role = 'admin' AND NOT actor.must_change_password;
 	END IF;
 	-- The sidecar acts for its users alone, and a disabled user must not become a login without one.
-	RETURN session_user <> 'rigalpha_web' AND pg_has_role(session_user, 'rigalpha_admin', 'USAGE')
+	RETURN session_user <> 'rigalpha_web' AND pg_has_role(session_user, 'rigalpha_admin', 'MEMBER')
 		AND NOT EXISTS (SELECT FROM rigalpha.users u WHERE u.db_role = session_user);
 END
 $$;

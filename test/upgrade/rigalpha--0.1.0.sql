@@ -2309,6 +2309,8 @@ CREATE FUNCTION rigalpha.login_failed(name text, address inet) RETURNS void
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 	AS $$
+	-- Something is written for an unknown name, too: the answer must not come sooner.
+	UPDATE rigalpha.login_throttles t SET attempts = t.attempts WHERE t.subject = rigalpha.login_subject(login_failed.name, login_failed.address);
 	UPDATE rigalpha.users u SET failed_logins = least(u.failed_logins, 2147483646) + 1, last_failed_at = clock_timestamp()
 		WHERE lower(u.name) = lower(login_failed.name)
 	$$;
@@ -2332,6 +2334,7 @@ BEGIN
 	END IF;
 	PERFORM rigalpha.check_user_values(password_hash => new_password_hash);
 	DELETE FROM rigalpha.login_throttles t WHERE t.subject = rigalpha.login_subject(account.name, login_succeeded.address);
+	-- 50 as in login_lookup(): below it this attempt cannot have blocked anybody.
 	UPDATE rigalpha.login_throttles t
 		SET attempts = greatest(t.attempts - 1, 0), blocked_until = CASE WHEN t.attempts <= 50 THEN '-infinity' ELSE t.blocked_until END
 		WHERE t.subject = 'network:' || rigalpha.login_network(login_succeeded.address);
@@ -2518,7 +2521,7 @@ BEGIN
 		RETURN actor.role = 'admin' AND NOT actor.must_change_password;
 	END IF;
 	-- The sidecar acts for its users alone, and a disabled user must not become a login without one.
-	RETURN session_user <> 'rigalpha_web' AND pg_has_role(session_user, 'rigalpha_admin', 'USAGE')
+	RETURN session_user <> 'rigalpha_web' AND pg_has_role(session_user, 'rigalpha_admin', 'MEMBER')
 		AND NOT EXISTS (SELECT FROM rigalpha.users u WHERE u.db_role = session_user);
 END
 $$;
