@@ -167,6 +167,18 @@ CREATE FUNCTION rigalpha.login_failed(name text, address inet) RETURNS void
 	$$;
 COMMENT ON FUNCTION rigalpha.login_failed(text, inet) IS 'Records that a login failed; the attempt stays charged';
 
+-- 50 as in login_lookup(): below it the attempt that is given back cannot have blocked anybody.
+CREATE FUNCTION rigalpha.forgive_login(name text, address inet) RETURNS void
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+	DELETE FROM rigalpha.login_throttles t WHERE t.subject = rigalpha.login_subject(forgive_login.name, forgive_login.address);
+	UPDATE rigalpha.login_throttles t
+		SET attempts = greatest(t.attempts - 1, 0), blocked_until = CASE WHEN t.attempts <= 50 THEN '-infinity' ELSE t.blocked_until END
+		WHERE t.subject = 'network:' || rigalpha.login_network(forgive_login.address)
+	$$;
+COMMENT ON FUNCTION rigalpha.forgive_login(text, inet) IS 'Gives back an attempt that was right: all of the account''s, and this one of the network''s';
+
 -- The hash is compared once more, with the row locked: a password that was changed while this login
 -- was under way must not let it in. create_session() belongs in the same transaction.
 CREATE FUNCTION rigalpha.login_succeeded(user_id integer, password_hash text, address inet, totp_step bigint DEFAULT NULL,
@@ -184,11 +196,7 @@ BEGIN
 		RETURN false;
 	END IF;
 	PERFORM rigalpha.check_user_values(password_hash => new_password_hash);
-	DELETE FROM rigalpha.login_throttles t WHERE t.subject = rigalpha.login_subject(account.name, login_succeeded.address);
-	-- 50 as in login_lookup(): below it this attempt cannot have blocked anybody.
-	UPDATE rigalpha.login_throttles t
-		SET attempts = greatest(t.attempts - 1, 0), blocked_until = CASE WHEN t.attempts <= 50 THEN '-infinity' ELSE t.blocked_until END
-		WHERE t.subject = 'network:' || rigalpha.login_network(login_succeeded.address);
+	PERFORM rigalpha.forgive_login(account.name, login_succeeded.address);
 	UPDATE rigalpha.users u
 		SET last_login_at = clock_timestamp(), failed_logins = 0,
 			totp_step = CASE WHEN u.totp_confirmed_at IS NULL THEN u.totp_step ELSE login_succeeded.totp_step END,
@@ -324,6 +332,8 @@ BEGIN
 	UPDATE rigalpha.users u
 		SET password_hash = set_own_password_hash.password_hash, password_set_at = clock_timestamp(), must_change_password = false
 		WHERE u.id = own;
+	-- The old password was asked for as in a login, and was right.
+	PERFORM rigalpha.forgive_login(i.user_name, i.address::inet) FROM rigalpha.identity() i;
 	IF end_others IS DISTINCT FROM false THEN
 		PERFORM rigalpha.revoke_other_sessions();
 	END IF;
@@ -341,10 +351,11 @@ DECLARE
 BEGIN
 	PERFORM rigalpha.check_user_values(totp_secret => secret);
 	UPDATE rigalpha.users u SET totp_secret = secret, totp_confirmed_at = NULL, totp_step = NULL WHERE u.id = own;
+	PERFORM rigalpha.forgive_login(i.user_name, i.address::inet) FROM rigalpha.identity() i;
 END
 $$;
 COMMENT ON FUNCTION rigalpha.set_own_totp(bytea)
-	IS 'Stores the key of a second factor, to be confirmed by a code; null takes the second factor away';
+	IS 'Stores the key of a second factor of this user, whose sidecar has checked the password, to be confirmed by a code; null takes it away';
 
 CREATE FUNCTION rigalpha.confirm_own_totp(step bigint) RETURNS boolean
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER

@@ -281,9 +281,11 @@ BEGIN
 		SELECT u.id, u.name, u.role,
 			ARRAY(SELECT m.name FROM rigalpha.user_machines um JOIN rigalpha.machines m ON m.id = um.machine_id WHERE um.user_id = u.id ORDER BY m.name),
 			u.db_role, u.disabled_at IS NOT NULL, u.password_hash IS NOT NULL, u.must_change_password, u.totp_confirmed_at IS NOT NULL,
-			(SELECT count(*)::integer FROM rigalpha.list_sessions(true) s WHERE s.user_name = u.name),
+			coalesce(s.live, 0)::integer,
 			u.last_login_at, u.last_failed_at, u.failed_logins, u.created_at
-		FROM rigalpha.users u ORDER BY u.id;
+		FROM rigalpha.users u
+		LEFT JOIN (SELECT l.user_name, count(*) AS live FROM rigalpha.list_sessions(true) l GROUP BY l.user_name) s ON s.user_name = u.name
+		ORDER BY u.id;
 END
 $$;
 COMMENT ON FUNCTION rigalpha.list_users() IS 'Accounts without their secrets; for admins';

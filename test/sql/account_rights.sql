@@ -30,6 +30,26 @@ SELECT current_user;
 RESET SESSION AUTHORIZATION;
 REVOKE rigalpha_operator, rigalpha_admin FROM rigalpha_web;
 
+-- The identity lasts until deferred triggers have run. A parallel worker that is asked by mistake has no answer, instead of a wrong one.
+CREATE TABLE noted (who text DEFAULT rigalpha.uid()::text);
+CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'at commit: %', (SELECT user_name FROM rigalpha.identity()); RETURN NULL; END $$;
+CREATE CONSTRAINT TRIGGER note AFTER INSERT ON noted DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION note();
+BEGIN;
+SELECT user_name FROM rigalpha.begin_session(token('Otto'));
+INSERT INTO noted DEFAULT VALUES;
+COMMIT;
+ALTER TABLE noted DISABLE TRIGGER note;
+INSERT INTO noted SELECT n FROM generate_series(1, 9999) AS n;
+CREATE FUNCTION mislabelled(text) RETURNS boolean LANGUAGE plpgsql PARALLEL SAFE AS $$ BEGIN RETURN rigalpha.uid()::text = $1; END $$;
+SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET parallel_leader_participation = off;
+BEGIN;
+SELECT user_name FROM rigalpha.begin_session(token('Otto'));
+SELECT problem('SELECT count(*) FROM noted WHERE mislabelled(who)');
+COMMIT;
+RESET parallel_setup_cost; RESET parallel_tuple_cost; RESET min_parallel_table_scan_size; RESET parallel_leader_participation;
+DROP TABLE noted;
+DROP FUNCTION note, mislabelled;
+
 -- A login of the database that is a user acts as that user, and as nobody once the account is closed; an unmapped one administers if it has the role.
 CREATE ROLE rig_test_person LOGIN IN ROLE rigalpha_admin;
 SET SESSION AUTHORIZATION rig_test_person;

@@ -104,8 +104,10 @@ SELECT rigalpha.revoke_session(session_of('r1')) AS foreign, rigalpha.revoke_ses
 RESET ROLE;
 SELECT rigalpha.set_own_password_hash(:'h1', false);
 SELECT count(*) FROM rigalpha.list_sessions();
+SELECT count(password_hash) AS asked FROM rigalpha.login_lookup('Otto', '198.51.100.7');
 SELECT rigalpha.set_own_password_hash(:'h1');
 SELECT count(*) FROM rigalpha.list_sessions();
+SELECT subject, attempts FROM throttles WHERE subject ~ '198.51.100';
 SELECT problem('SELECT rigalpha.set_own_password_hash(NULL)'), problem('SELECT rigalpha.set_own_password_hash($$x$$)');
 COMMIT;
 BEGIN;
