@@ -43,7 +43,7 @@ GRANT rigalpha_viewer, rigalpha_ingest TO rigalpha_web;
 
 COMMENT ON SCHEMA rigalpha IS 'Industrial monitoring: tables and functions';
 GRANT CREATE, USAGE ON SCHEMA rigalpha TO rigalpha_owner;
-GRANT USAGE ON SCHEMA rigalpha TO rigalpha_viewer, rigalpha_ingest, rigalpha_simulator, rigalpha_worker;
+GRANT USAGE ON SCHEMA rigalpha TO rigalpha_viewer, rigalpha_ingest, rigalpha_simulator, rigalpha_worker, rigalpha_web;
 
 CREATE SCHEMA rigalpha_api AUTHORIZATION rigalpha_owner;
 COMMENT ON SCHEMA rigalpha_api IS 'Views and functions for the HTTP sidecar and for reporting tools';

@@ -185,6 +185,7 @@ BEGIN
 	IF cardinality(missing) > 0 THEN
 		PERFORM rigalpha.ensure_partitions(missing);
 	END IF;
+	PERFORM rigalpha.accounts_tick();
 END
 $$;
 COMMENT ON FUNCTION rigalpha.maintenance_tick() IS 'Work of the background worker''s clock: partitions ahead; cheap, called once a minute';

@@ -47,6 +47,8 @@ BEGIN
 			RETURNING epoch INTO new_epoch;
 		PERFORM rigalpha.audit_event('epoch', 'adopt', 'adopt', format('epoch %s', new_epoch), 'rigalpha', 'node');
 		DELETE FROM rigalpha.kafka_workers;
+		-- Whoever is logged in at the original is not therefore logged in here.
+		DELETE FROM rigalpha.sessions;
 		PERFORM rigalpha.maintenance_tick();
 	END IF;
 	RETURN new_epoch;

@@ -37,6 +37,18 @@ GRANT SELECT ON rigalpha.machines, rigalpha.sensors, rigalpha.sensor_aliases, ri
 GRANT EXECUTE ON FUNCTION rigalpha.status, rigalpha.value, rigalpha.state_name, rigalpha.state_codes, rigalpha.flag_names,
 	rigalpha.builtin_sensors, rigalpha.node_is_current, rigalpha.system_identifier, rigalpha.database_oid TO rigalpha_viewer;
 
+-- The login of the sidecar, before it takes a role: how users log in and say who they are. No role that a
+-- person may have holds these, since whoever may create sessions may act for anybody.
+GRANT EXECUTE ON FUNCTION rigalpha.begin_session, rigalpha.login_lookup, rigalpha.login_failed, rigalpha.login_succeeded,
+	rigalpha.create_session, rigalpha.end_session, rigalpha.set_own_password_hash, rigalpha.set_own_totp, rigalpha.confirm_own_totp,
+	rigalpha.identity, rigalpha.check_token TO rigalpha_web;
+GRANT EXECUTE ON FUNCTION rigalpha.check_token TO rigalpha_ingest;
+GRANT EXECUTE ON FUNCTION rigalpha.identity, rigalpha.uid, rigalpha.visible_machines, rigalpha.list_sessions, rigalpha.revoke_session,
+	rigalpha.revoke_other_sessions TO rigalpha_viewer;
+GRANT EXECUTE ON FUNCTION rigalpha.create_first_admin, rigalpha.create_user, rigalpha.change_role, rigalpha.set_machines, rigalpha.set_db_role,
+	rigalpha.disable_user, rigalpha.enable_user, rigalpha.set_password_hash, rigalpha.clear_totp, rigalpha.list_users,
+	rigalpha.issue_token, rigalpha.revoke_token, rigalpha.list_tokens TO rigalpha_admin;
+
 GRANT SELECT, INSERT, UPDATE ON rigalpha.simulator_control TO rigalpha_simulator;
 
 GRANT SELECT ON rigalpha.dead_letters, rigalpha.simulator_control TO rigalpha_operator;

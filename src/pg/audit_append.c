@@ -17,6 +17,7 @@
 
 #include "audit.h"
 #include "catalog.h"
+#include "identity.h"
 #include "pg_compat.h"
 
 #define UNIX_EPOCH_US ((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
@@ -157,6 +158,21 @@ client_address(void)
 	return call->isnull ? NULL : DatumGetCString(DirectFunctionCall1(inet_out, address));
 }
 
+/* The user of the session, who came from elsewhere than the sidecar that speaks for many. */
+static void
+add_identity(RigAuditEntry *entry)
+{
+	const RigIdentity *identity = rig_identity_current();
+
+	if (identity == NULL)
+		return;
+	entry->app_user = rig_audit_text(pstrdup(identity->user_name));
+	if (identity->session[0] != '\0')
+		entry->app_session = rig_audit_text(pstrdup(identity->session));
+	if (identity->address[0] != '\0')
+		entry->client_address = rig_audit_text(pstrdup(identity->address));
+}
+
 static void
 set_who_and_when(RigAuditEntry *entry, const RigAuditNode *node, int32 chain, int64 id, TimestampTz at)
 {
@@ -171,6 +187,7 @@ set_who_and_when(RigAuditEntry *entry, const RigAuditNode *node, int32 chain, in
 	entry->current_user = rig_audit_text(GetUserNameFromId(GetUserId(), true));
 	entry->app_user = entry->app_session = rig_audit_text(NULL);
 	entry->client_address = rig_audit_text(client_address());
+	add_identity(entry);
 	entry->machine = rig_audit_text(NULL);
 	if (chain != RIG_AUDIT_ADMINISTRATION)
 	{

@@ -70,8 +70,8 @@ rig_keyed_table_number(const char *name, const int32 *key, int key_columns, int 
 	return number;
 }
 
-bool
-rig_keyed_table_lock(RigKeyedTable *table, const int32 *key, int key_columns)
+static bool
+lock_row(RigKeyedTable *table, const int32 *key, int key_columns, LockWaitPolicy wait)
 {
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	IndexScanDesc scan = begin_look_up(table->relation, table->key, snapshot, key, key_columns);
@@ -80,11 +80,23 @@ rig_keyed_table_lock(RigKeyedTable *table, const int32 *key, int key_columns)
 
 	if (index_getnext_slot(scan, ForwardScanDirection, table->found))
 		result = table_tuple_lock(table->relation, &table->found->tts_tid, snapshot, table->row,
-								  GetCurrentCommandId(false), LockTupleNoKeyExclusive, LockWaitBlock,
+								  GetCurrentCommandId(false), LockTupleNoKeyExclusive, wait,
 								  TUPLE_LOCK_FLAG_FIND_LAST_VERSION, &failure);
 	index_endscan(scan);
 	UnregisterSnapshot(snapshot);
 	return result == TM_Ok;
+}
+
+bool
+rig_keyed_table_lock(RigKeyedTable *table, const int32 *key, int key_columns)
+{
+	return lock_row(table, key, key_columns, LockWaitBlock);
+}
+
+bool
+rig_keyed_table_try_lock(RigKeyedTable *table, const int32 *key, int key_columns)
+{
+	return lock_row(table, key, key_columns, LockWaitSkip);
 }
 
 TupleTableSlot *

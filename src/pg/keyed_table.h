@@ -34,6 +34,9 @@ extern void rig_keyed_table_open(RigKeyedTable *table, const char *name, int col
 /* Locks a row in its last version, waiting for whoever holds it, and leaves it in row; false if there is none. */
 extern bool rig_keyed_table_lock(RigKeyedTable *table, const int32 *key, int key_columns);
 
+/* The same without waiting: false, too, while another transaction holds it. */
+extern bool rig_keyed_table_try_lock(RigKeyedTable *table, const int32 *key, int key_columns);
+
 /*
  * Between the two, the columns of the slot are set: they begin as those of the locked row,
  * which the second then replaces.

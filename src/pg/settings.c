@@ -20,6 +20,8 @@ int			rig_partitions_ahead;
 int			rig_retention_days;
 int			rig_retrain_interval;
 int			rig_sensor_quota;
+int			rig_session_idle_timeout;
+int			rig_session_lifetime;
 int			rig_silent_after;
 int			rig_train_mem;
 int			rig_training_workers;
@@ -56,6 +58,23 @@ define_training_settings(void)
 							"Most automatic trainings at a time.",
 							"Each is a process that keeps one core busy.",
 							&rig_training_workers, 1, 0, 64, PGC_SUSET, 0,
+							NULL, NULL, NULL);
+}
+
+static void
+define_account_settings(void)
+{
+	DefineCustomIntVariable("rigalpha.session_idle_timeout",
+							"Time without a request after which a session of the sidecar ends.",
+							"Use is noted once a minute, so a session may end up to a minute earlier.",
+							&rig_session_idle_timeout, 30 * SECS_PER_MINUTE,
+							2 * SECS_PER_MINUTE, 30 * SECS_PER_DAY, PGC_SUSET, GUC_UNIT_S,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("rigalpha.session_lifetime",
+							"Time after which a session of the sidecar ends, however much it is used.",
+							NULL,
+							&rig_session_lifetime, 12 * SECS_PER_HOUR,
+							2 * SECS_PER_MINUTE, 365 * SECS_PER_DAY, PGC_SUSET, GUC_UNIT_S,
 							NULL, NULL, NULL);
 }
 
@@ -130,6 +149,7 @@ rig_define_settings(void)
 							"machines.sensor_quota overrides it for one machine.",
 							&rig_sensor_quota, 512, 1, 1600, PGC_SUSET, 0,
 							NULL, NULL, NULL);
+	define_account_settings();
 	define_training_settings();
 	define_scoring_settings();
 	MarkGUCPrefixReserved("rigalpha");

@@ -16,6 +16,8 @@ extern int	rig_partitions_ahead;	/* days */
 extern int	rig_retention_days;
 extern int	rig_retrain_interval;	/* seconds; 0 = never */
 extern int	rig_sensor_quota;
+extern int	rig_session_idle_timeout;	/* seconds */
+extern int	rig_session_lifetime;	/* seconds */
 extern int	rig_silent_after;	/* seconds */
 extern int	rig_train_mem;		/* kB */
 extern int	rig_training_workers;

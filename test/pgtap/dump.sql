@@ -10,6 +10,8 @@ CREATE TEMPORARY VIEW members AS
 SELECT set_eq('SELECT relname::text FROM members WHERE relkind IN (''r'', ''p'') AND NOT dumped', $$VALUES
 	('readings'),			-- holds nothing itself: its partitions are ordinary tables, and dumped as such
 	('kafka_workers'),		-- leases of processes that do not exist in another cluster
+	('sessions'), ('session_activity'),	-- cookies of the original must not open a copy
+	('login_throttles'),	-- what was tried in the last minutes
 	('simulator_control')	-- switches of simulators that do not run there
 	$$, 'tables whose rows are left behind');
 SELECT is_empty('SELECT relname FROM members WHERE relkind = ''S'' AND NOT dumped', 'every sequence is dumped');

@@ -53,6 +53,22 @@ UPDATE rigalpha.incidents SET peak_risk = 0.9;
 UPDATE rigalpha.incidents SET ended = '2026-01-02Z';
 SELECT machine, kind, relation, reason, new ->> 'ended' AS ended FROM rigalpha.audit_log WHERE kind = 'note' OR relation = 'incidents' ORDER BY entry_id;
 
+-- Accounts: what changes is noted, secrets are not, and what only counts logins is neither.
+SELECT rigalpha.create_first_admin('$argon2id$v=19$m=19456,t=2,p=1$c2VjcmV0c2FsdA$bm90LWEtcmVhbC1oYXNo', 'root') AS id;
+SELECT rigalpha.login_failed('nobody', '10.0.0.1'), rigalpha.login_failed('ROOT', '10.0.0.2');
+SELECT rigalpha.login_succeeded(1, '$argon2id$v=19$m=19456,t=2,p=1$c2VjcmV0c2FsdA$bm90LWEtcmVhbC1oYXNo', '10.0.0.3') AS is_let_in;
+SELECT rigalpha.create_session(1, repeat('t', 43), '10.0.0.3') AS session;
+UPDATE rigalpha.users SET must_change_password = false;
+BEGIN;
+SELECT user_name, role FROM rigalpha.begin_session(repeat('t', 43));
+SELECT rigalpha.create_user('ann', 'operator', machines => ARRAY['A']) AS id;
+COMMIT;
+SELECT rigalpha.end_session(repeat('t', 43)) AS ended;
+SELECT app_user, app_session IS NOT NULL AS by_session, client_address, kind, relation, operation,
+	coalesce(new ->> 'user', new ->> 'name') AS name, new ->> 'address' AS address, new -> 'password_hash' AS password, new -> 'token_hash' AS token
+FROM rigalpha.audit_log WHERE kind = 'login' OR relation IN ('users', 'sessions', 'user_machines') ORDER BY entry_id;
+SELECT count(*) AS in_clear FROM rigalpha.audit_entries WHERE position('argon2id'::bytea IN payload) > 0;
+
 -- The log is only added to, by nobody but its triggers, and not by two-phase commit.
 DELETE FROM rigalpha.audit_entries;
 UPDATE rigalpha.audit_links SET seq = seq + 1;

@@ -34,7 +34,7 @@ sub fill
 # Name and number of rows of every table, leaves included; those that the dump leaves behind apart.
 my $COUNTS = q{
 	SELECT c.oid::regclass, (xpath('/row/n/text()', query_to_xml(format('SELECT count(*) AS n FROM %s', c.oid::regclass), false, true, '')))[1]
-	FROM pg_class c WHERE c.relnamespace = 'rigalpha'::regnamespace AND c.relkind = 'r' AND c.relname NOT IN ('kafka_workers', 'simulator_control') ORDER BY c.oid::regclass::text };
+	FROM pg_class c WHERE c.relnamespace = 'rigalpha'::regnamespace AND c.relkind = 'r' AND c.relname NOT IN ('kafka_workers', 'simulator_control', 'sessions', 'session_activity', 'login_throttles') ORDER BY c.oid::regclass::text };
 # The rows themselves, as one hash for each table.
 my $CONTENTS = $COUNTS =~ s/count\(\*\) AS n FROM %s/md5(string_agg(t::text, chr(10) ORDER BY t::text COLLATE "C")) AS n FROM %s t/r;
 my $SEQUENCES = q{SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'rigalpha' ORDER BY 1};
@@ -80,11 +80,20 @@ is(consume($source, 7), '1|0', 'a message of Kafka');
 $source->safe_psql($DATABASE, q{SELECT rigalpha.worker_gap(1, 1, 1, 0, 12, 'lost')});
 $source->safe_psql($DATABASE, q{UPDATE rigalpha.kafka_sources SET workers = 2 WHERE name = 'main'; INSERT INTO rigalpha.simulator_control (name) VALUES ('sim')});
 
+note 'accounts, sessions, tokens';
+my $hash = '$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaDE';
+$source->safe_psql($DATABASE, qq{SELECT rigalpha.create_first_admin('$hash'), rigalpha.create_user('olga', 'operator', '$hash', '{A}', must_change_password => false)});
+is($source->safe_psql($DATABASE, q{SELECT rigalpha.create_session(user_id, repeat('t', 43)) FROM rigalpha.login_lookup('olga', '192.0.2.1')}), '1', 'a session');
+my $token = $source->safe_psql($DATABASE, q{SELECT rigalpha.issue_token('A', 'gateway')});
+my ($token_id, $token_secret) = $token =~ /^rig_(.{8})_(.+)$/;
+my $check_token = "SELECT verdict, machine FROM rigalpha.check_token('$token_id', '$token_secret')";
+
 note 'an older dump, then later days, then the dump that counts';
 my $directory = PostgreSQL::Test::Utils::tempdir();
 $source->command_ok([ 'pg_dump', '-Fc', '-f', "$directory/early", $DATABASE ], 'pg_dump');
 is(fill($source, '5, 9'), 1500, 'five more days');
 $source->command_ok([ 'pg_dump', '-Fc', '-f', "$directory/late", $DATABASE ], 'pg_dump with partitions made later');
+unlike(`pg_dump -p @{[$source->port]} -h @{[$source->host]} $DATABASE`, qr/\Q$token_secret\E|t{43}/, 'a dump holds no token');
 my %expected = map { $_ => $source->safe_psql($DATABASE, $_) } $COUNTS, $CONTENTS, $SEQUENCES, $CATALOG;
 like($expected{$COUNTS}, qr/^rigalpha\.dead_letters\|1$/m, 'there is something to compare');
 like($expected{$COUNTS}, qr/^rigalpha\.thresholds\|3$/m, 'with history');
@@ -104,6 +113,8 @@ is($target->safe_psql($DATABASE, $SEQUENCES), $expected{$SEQUENCES}, 'equal sequ
 is($target->safe_psql($DATABASE, $CATALOG), $expected{$CATALOG}, 'equal owners, rights, bounds, indexes and comments');
 is($target->safe_psql($DATABASE, q{SELECT label FROM rigalpha.sensors WHERE name = 'rpm'}), 'Rotary table', 'the edited label');
 is($target->safe_psql($DATABASE, 'SELECT (SELECT count(*) FROM rigalpha.kafka_workers) + (SELECT count(*) FROM rigalpha.simulator_control)'), 0, 'leases and switches stay behind');
+is($target->safe_psql($DATABASE, 'SELECT (SELECT count(*) FROM rigalpha.sessions) + (SELECT count(*) FROM rigalpha.session_activity) + (SELECT count(*) FROM rigalpha.login_throttles)'), 0, 'sessions and attempts, too');
+is($target->safe_psql($DATABASE, $check_token), 'ok|A', 'a device goes on with its token');
 
 note 'inert until adopted';
 foreach my $statement ($INGEST, 'SELECT rigalpha.setup()')
@@ -134,10 +145,13 @@ is(consume($target, 8), '1|0', 'the next one is stored');
 is($target->safe_psql($DATABASE, q{SELECT rigalpha.set_threshold('rpm', hi => 170) > 0}), 't', 'limits can be changed');
 
 note 'a copy inside the cluster is another database';
+is($target->safe_psql($DATABASE, q{SELECT rigalpha.create_session(2, repeat('u', 43))}), '2', 'a session before it is made, with a new number');
 $target->safe_psql('postgres', "CREATE DATABASE copy TEMPLATE $DATABASE");
 my (undef, undef, $error) = $target->psql('copy', "\\set VERBOSITY sqlstate\n$INGEST");
 like($error, qr/RA002/, 'it must be adopted, too');
 is($target->safe_psql('copy', "SELECT rigalpha.adopt(); SELECT accepted FROM rigalpha.ingest(ARRAY['{\"machine_id\":\"COPY\",\"rpm\":1}'::bytea], 'http')"), "3\n1", 'and then stores readings');
+is($target->safe_psql('copy', 'SELECT count(*) FROM rigalpha.sessions'), 0, 'sessions of the original are over in it');
+is($target->safe_psql($DATABASE, q{SELECT user_name FROM rigalpha.begin_session(repeat('u', 43))}), 'olga', 'and go on there');
 is($target->safe_psql($DATABASE, q{SELECT count(*) FROM rigalpha.machines WHERE name = 'COPY'}), 0, 'for itself');
 
 note 'the extension can be dropped and made again, in the same sessions';

@@ -106,7 +106,7 @@ CREATE FUNCTION rigalpha.audit_verify(chain integer DEFAULT NULL)
 COMMENT ON FUNCTION rigalpha.audit_verify(integer) IS 'Computes the audit log again; one row per problem, none when it is whole';
 
 -- Audits a table: every change of a row, and that it is emptied.
-CREATE FUNCTION rigalpha.audit_enable(relation regclass, machine_column name DEFAULT NULL, redacted name[] DEFAULT '{}')
+CREATE FUNCTION rigalpha.audit_enable(relation regclass, machine_column name DEFAULT NULL, redacted name[] DEFAULT '{}', ignored name[] DEFAULT '{}')
 	RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -116,44 +116,33 @@ DECLARE
 	arguments text := (SELECT coalesce(string_agg(quote_literal(a), ', '), '') FROM (
 		SELECT 'machine=' || machine_column WHERE machine_column IS NOT NULL
 		UNION ALL SELECT 'redact=' || unnest(redacted)) AS given (a));
-	missing name;
+	columns name[] := (SELECT array_agg(attname ORDER BY attnum) FROM pg_attribute WHERE attrelid = relation AND attnum > 0 AND NOT attisdropped);
+	missing name := (SELECT n FROM unnest(redacted || ignored || machine_column) n WHERE n <> ALL (columns) LIMIT 1);
+	kinds text := 'INSERT OR UPDATE OR DELETE';
+	made text;
 BEGIN
-	SELECT n INTO missing FROM unnest(redacted || machine_column) n
-		WHERE NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = relation AND attname = n AND attnum > 0 AND NOT attisdropped);
 	IF missing IS NOT NULL THEN
 		RAISE EXCEPTION 'table % has no column "%"', relation, missing USING ERRCODE = 'undefined_column';
 	END IF;
-	EXECUTE format('DROP TRIGGER IF EXISTS rigalpha_audit ON %s', relation);
-	EXECUTE format('CREATE TRIGGER rigalpha_audit AFTER INSERT OR UPDATE OR DELETE ON %s
-		FOR EACH ROW EXECUTE FUNCTION rigalpha.audit_row(%s)', relation, arguments);
-	EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER rigalpha_audit', relation);
-	EXECUTE format('COMMENT ON TRIGGER rigalpha_audit ON %s IS ''Writes every change into the audit log''', relation);
-	EXECUTE format('DROP TRIGGER IF EXISTS rigalpha_audit_truncate ON %s', relation);
+	EXECUTE format('DROP TRIGGER IF EXISTS rigalpha_audit ON %1$s; DROP TRIGGER IF EXISTS rigalpha_audit_update ON %1$s;
+		DROP TRIGGER IF EXISTS rigalpha_audit_truncate ON %1$s', relation);
+	IF ignored <> '{}' THEN
+		kinds := 'INSERT OR DELETE';
+		EXECUTE format('CREATE TRIGGER rigalpha_audit_update AFTER UPDATE ON %s FOR EACH ROW WHEN (%s)
+			EXECUTE FUNCTION rigalpha.audit_row(%s)', relation,
+			(SELECT string_agg(format('OLD.%1$I IS DISTINCT FROM NEW.%1$I', c), ' OR ') FROM unnest(columns) c WHERE c <> ALL (ignored)), arguments);
+	END IF;
+	EXECUTE format('CREATE TRIGGER rigalpha_audit AFTER %s ON %s FOR EACH ROW EXECUTE FUNCTION rigalpha.audit_row(%s)', kinds, relation, arguments);
 	EXECUTE format('CREATE TRIGGER rigalpha_audit_truncate BEFORE TRUNCATE ON %s
 		FOR EACH STATEMENT EXECUTE FUNCTION rigalpha.audit_truncate()', relation);
-	EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER rigalpha_audit_truncate', relation);
-	EXECUTE format('COMMENT ON TRIGGER rigalpha_audit_truncate ON %s IS ''Writes into the audit log that the table is emptied''', relation);
+	FOR made IN SELECT tgname FROM pg_trigger WHERE tgrelid = relation AND tgname ~ '^rigalpha_audit' LOOP
+		EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', relation, made);
+		EXECUTE format('COMMENT ON TRIGGER %I ON %s IS %L', made, relation, 'Writes what happens to the table into the audit log');
+	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION rigalpha.audit_enable(regclass, name, name[])
-	IS 'Audits a table, by triggers that its owner makes: machine_column = whose chain a row belongs to, redacted = columns whose values are not shown';
-
-SELECT rigalpha.audit_enable(t::regclass) FROM unnest(ARRAY['rigalpha.node', 'rigalpha.machines', 'rigalpha.sensors',
-	'rigalpha.sensor_aliases', 'rigalpha.simulator_control', 'rigalpha.model_registry',
-	'rigalpha.model_deployments', 'rigalpha.model_grants', 'rigalpha.thresholds', 'rigalpha.kafka_sources']) AS t;
-SELECT rigalpha.audit_enable('rigalpha.model_versions', NULL, ARRAY['payload']::name[]);
-
--- Of an incident its beginning and its end are noted; its peak moves with every riskier reading.
-SELECT rigalpha.audit_enable('rigalpha.incidents', 'machine_id');
-DROP TRIGGER rigalpha_audit ON rigalpha.incidents;
-CREATE TRIGGER rigalpha_audit AFTER INSERT OR DELETE ON rigalpha.incidents
-	FOR EACH ROW EXECUTE FUNCTION rigalpha.audit_row('machine=machine_id');
-CREATE TRIGGER rigalpha_audit_end AFTER UPDATE ON rigalpha.incidents
-	FOR EACH ROW WHEN (OLD.ended IS DISTINCT FROM NEW.ended) EXECUTE FUNCTION rigalpha.audit_row('machine=machine_id');
-ALTER TABLE rigalpha.incidents ENABLE ALWAYS TRIGGER rigalpha_audit;
-ALTER TABLE rigalpha.incidents ENABLE ALWAYS TRIGGER rigalpha_audit_end;
-COMMENT ON TRIGGER rigalpha_audit ON rigalpha.incidents IS 'Writes the beginning of an incident into the audit log';
-COMMENT ON TRIGGER rigalpha_audit_end ON rigalpha.incidents IS 'Writes the end of an incident into the audit log';
+COMMENT ON FUNCTION rigalpha.audit_enable(regclass, name, name[], name[])
+	IS 'Audits a table, by triggers that its owner makes: machine_column = whose chain a row belongs to, redacted = columns whose values are not shown, ignored = columns whose change alone is no entry';
 
 CREATE FUNCTION rigalpha.audit_decode(payload bytea, OUT kind text, OUT session_user_name text, OUT current_user_name text,
 		OUT app_user text, OUT app_session text, OUT client_address text, OUT source text, OUT machine text,
