@@ -234,6 +234,9 @@ check_place(Verifier *v, const Row *row)
 		report(v, "SEQ_GAP", row, psprintf(INT64_FORMAT, wanted), psprintf(INT64_FORMAT, row->seq));
 	if (same_chain && row->epoch < v->epoch)
 		report(v, "EPOCH_BREAK", row, psprintf("%d", v->epoch), psprintf("%d", row->epoch));
+	/* After a gap what it follows is not there to compare with. */
+	if (row->seq != wanted)
+		return;
 	if (!begins)
 	{
 		report_hashes(v, "PREV_MISMATCH", row, v->link, row->prev);
@@ -245,9 +248,7 @@ check_place(Verifier *v, const Row *row)
 		return;
 	}
 	rig_audit_genesis(&v->hasher, &place, row->label, same_chain ? v->link : NULL, prev);
-	/* After a gap the link that it follows is not there to compare with. */
-	if (same_chain || row->seq == 1)
-		report_hashes(v, same_chain ? "EPOCH_BREAK" : "PREV_MISMATCH", row, prev, row->prev);
+	report_hashes(v, "EPOCH_BREAK", row, prev, row->prev);
 }
 
 static void

@@ -20,10 +20,10 @@ SELECT is((SELECT count(*) FROM members WHERE dumped), (SELECT cardinality(extco
 SELECT is_empty('SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = ''rigalpha.readings''::regclass AND inhrelid IN (SELECT oid FROM members)', 'partitions are no members of the extension');
 -- A primary key on the parent, or a foreign key to or from readings, would make a dump with partitions unloadable or wrong in order.
 SELECT is_empty('SELECT conname FROM pg_constraint WHERE conrelid = ''rigalpha.readings''::regclass OR confrelid = ''rigalpha.readings''::regclass', 'the parent of the partitions has no constraint');
--- Triggers exist before the rows are loaded: none may write, or refuse what is loaded. These check, or only invalidate caches.
+-- Triggers exist before the rows are loaded: none may write, or refuse what is loaded. These check, only invalidate caches, or do nothing before adopt().
 SELECT set_eq($$SELECT tgname::text FROM pg_trigger WHERE tgrelid IN (SELECT oid FROM members WHERE dumped) AND NOT tgisinternal AND tgtype & 4 = 4$$,
 	$$VALUES ('node_cache'), ('machines_cache'), ('sensors_cache'), ('sensor_aliases_cache'), ('machine_sensors_cache'), ('thresholds_cache'), ('check_kafka_source'),
-	('model_registry_cache'), ('model_versions_cache'), ('model_deployments_cache'), ('model_grants_cache')$$,
+	('model_registry_cache'), ('model_versions_cache'), ('model_deployments_cache'), ('model_grants_cache'), ('rigalpha_audit')$$,
 	'triggers that fire while rows are loaded');
 
 SELECT * FROM finish();

@@ -64,7 +64,7 @@ SELECT user_name, role FROM rigalpha.begin_session(repeat('t', 43));
 SELECT rigalpha.create_user('ann', 'operator', machines => ARRAY['A']) AS id;
 COMMIT;
 SELECT rigalpha.end_session(repeat('t', 43)) AS ended;
-SELECT app_user, app_session IS NOT NULL AS by_session, client_address, kind, relation, operation,
+SELECT app_user, app_session IS NOT NULL AS by_session, client_address IS DISTINCT FROM host(inet_client_addr()) AS from_elsewhere, kind, relation, operation,
 	coalesce(new ->> 'user', new ->> 'name') AS name, new ->> 'address' AS address, new -> 'password_hash' AS password, new -> 'token_hash' AS token
 FROM rigalpha.audit_log WHERE kind = 'login' OR relation IN ('users', 'sessions', 'user_machines') ORDER BY entry_id;
 SELECT count(*) AS in_clear FROM rigalpha.audit_entries WHERE position('argon2id'::bytea IN payload) > 0;
