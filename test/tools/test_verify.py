@@ -372,8 +372,10 @@ def check_signatures():
     identity = reference.sha256(b"rigalpha/other\n\x01", base64.b64decode(VECTORS["key"].split("+", 2)[2])[1:])[:4]
     signed = identity + base64.b64decode(signature.split()[-1])[4:]
     write("renamed", f"{text}\n\n— rigalpha/other {base64.b64encode(signed).decode()}\n")
-    finds(verify(rows(), *anchored("renamed")), ["CHECKPOINT_SIG @11"], "signed under another name than that of the key")
-    finds(verify(rows(), "--checkpoint", path_of("renamed"), "--key", path_of("pem")), [], "which a key without name allows")
+    finds(verify(rows(), *anchored("renamed")), ["CHECKPOINT_SIG @11"],
+          "signed under another name than that of the key")
+    finds(verify(rows(), "--checkpoint", path_of("renamed"), "--key", path_of("pem")), [],
+          "which a key without name allows")
     write("cosigned", f"{text}\n\n— witness.example/w {base64.b64encode(bytes(76)).decode()}\n{signature}")
     finds(verify(rows(), *anchored("cosigned")), [], "a witness may have signed too")
     write("other", bytes(31) + b"\1")
