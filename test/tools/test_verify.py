@@ -166,6 +166,7 @@ def check_damage(verifier):
     ok(all(is_refused(payload[:size]) for size in range(len(payload))),
        "an entry that was cut off is refused, wherever")
     ok(is_refused(payload + b"\0"), "and one with a byte behind it")
+    ok(is_refused(reference.payload_of(reference.entry(reason="a\0b"))), "and one with a zero byte in a text")
     flipped = [payload[:place] + bytes([payload[place] ^ change]) + payload[place + 1:]
                for place in range(len(payload)) for change in (1, 0x80, 0xff)]
     refused = sum(is_refused(other) for other in flipped)
@@ -252,6 +253,8 @@ def check_epochs():
     row["payload_hex"] = new_payload(row)
     seal(row)
     finds(verify(log), ["EPOCH_BREAK 7:6", "EPOCH_BREAK 7:7"], "an epoch that goes back")
+    seal_all(log, 7)
+    finds(verify(log), ["EPOCH_BREAK 7:6"], "also when it begins as it must")
     finds(verify(rows(), labels={**VECTORS["labels"], "7": "Bohranlage"}), ["EPOCH_BREAK 7:1", "EPOCH_BREAK 7:5"],
           "another label")
     finds(verify(rows(), labels={"7": VECTORS["labels"]["7"]}), ["EPOCH_BREAK 0:1", "EPOCH_BREAK 0:3"], "no label")
@@ -366,6 +369,13 @@ def check_signatures():
     for name, content in changed.items():
         write(name, content)
         finds(verify(rows(), *anchored(name)), ["CHECKPOINT_SIG @11"], f"a note changed in its signed part: {name}")
+    identity = reference.sha256(b"rigalpha/other\n\x01", base64.b64decode(VECTORS["key"].split("+", 2)[2])[1:])[:4]
+    signed = identity + base64.b64decode(signature.split()[-1])[4:]
+    write("renamed", f"{text}\n\n— rigalpha/other {base64.b64encode(signed).decode()}\n")
+    finds(verify(rows(), *anchored("renamed")), ["CHECKPOINT_SIG @11"],
+          "signed under another name than that of the key")
+    finds(verify(rows(), "--checkpoint", path_of("renamed"), "--key", path_of("pem")), [],
+          "which a key without name allows")
     write("cosigned", f"{text}\n\n— witness.example/w {base64.b64encode(bytes(76)).decode()}\n{signature}")
     finds(verify(rows(), *anchored("cosigned")), [], "a witness may have signed too")
     write("other", bytes(31) + b"\1")

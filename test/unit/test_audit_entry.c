@@ -342,7 +342,13 @@ test_limits(void)
 	tap_ok(payload.size == LEAST_SIZE + RIG_AUDIT_MAX_COLUMNS * 17 && is_exact(payload), "an image of %d columns",
 		   RIG_AUDIT_MAX_COLUMNS);
 	free(payload.bytes);
-	entry.new.count++;
+	entry.new.count = 100;
+	for (int32_t i = 0; i < entry.new.count; i++)
+		columns[i] = (RigAuditColumn) {0, null, null, RIG_AUDIT_NULL, null};
+	payload = encode(&entry);
+	tap_ok(payload.size == LEAST_SIZE + 100 * 15 && is_exact(payload), "columns that take as little as a column can");
+	free(payload.bytes);
+	entry.new.count = RIG_AUDIT_MAX_COLUMNS + 1;
 	tap_ok(has_none(&entry), "one column more has no encoding");
 	entry.new.count = -1;
 	tap_ok(has_none(&entry), "nor have fewer than none");
