@@ -91,7 +91,8 @@ rig_audit_decode(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "audit_decode must return a row");
 	rig_arena_init(&arena, rig_context_allocator(CurrentMemoryContext), 0);
-	if (rig_audit_entry_decode(&entry, &arena, (const uint8 *) VARDATA_ANY(payload), VARSIZE_ANY_EXHDR(payload)) != RIG_OK)
+	if (rig_audit_entry_decode(&entry, &arena, (const uint8 *) VARDATA_ANY(payload),
+							   VARSIZE_ANY_EXHDR(payload)) != RIG_OK)
 		PG_RETURN_NULL();
 	add_text(&columns, rig_audit_text(rig_audit_kind_name(entry.kind)));
 	add_text(&columns, entry.session_user);

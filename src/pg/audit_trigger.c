@@ -198,7 +198,8 @@ details_argument(FunctionCallInfo fcinfo, int names, int values)
 	if (PG_ARGISNULL(names) || PG_ARGISNULL(values))
 		return image;
 	deconstruct_array(PG_GETARG_ARRAYTYPE_P(names), TEXTOID, -1, false, TYPALIGN_INT, &name_texts, NULL, &name_count);
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(values), TEXTOID, -1, false, TYPALIGN_INT, &value_texts, &nulls, &value_count);
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(values), TEXTOID, -1, false, TYPALIGN_INT, &value_texts, &nulls,
+					  &value_count);
 	if (name_count != value_count)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

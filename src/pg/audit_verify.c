@@ -156,7 +156,8 @@ read_row(HeapTuple tuple, TupleDesc columns)
 	row.label = (RigAuditText) {.length = -1};
 	if (!nulls[LABEL])
 		row.label = (RigAuditText) {
-			.bytes = VARDATA_ANY(DatumGetPointer(values[LABEL])), .length = (int32) VARSIZE_ANY_EXHDR(DatumGetPointer(values[LABEL]))
+			.bytes = VARDATA_ANY(DatumGetPointer(values[LABEL])),
+			.length = (int32) VARSIZE_ANY_EXHDR(DatumGetPointer(values[LABEL]))
 		};
 	return row;
 }

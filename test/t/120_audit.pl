@@ -156,6 +156,21 @@ sub test_promotion
 	$standby->stop;
 }
 
+# The log as another program reads it, which shares nothing with the server but the layout.
+sub test_export
+{
+	my ($node) = @_;
+	my $folder = PostgreSQL::Test::Utils::tempdir();
+	my $log_id = $node->safe_psql($DATABASE, 'SELECT log_id FROM rigalpha.node');
+	my @verify = ('/usr/bin/python3', 'tools/rigalpha-verify.py', '--log-id', $log_id, '--labels', "$folder/labels.csv");
+
+	append_to_file("$folder/labels.csv", $node->safe_psql($DATABASE, 'COPY rigalpha.audit_chains TO STDOUT WITH (FORMAT csv, HEADER)') . "\n");
+	append_to_file("$folder/log.csv", $node->safe_psql($DATABASE, 'COPY (SELECT * FROM rigalpha.audit_export) TO STDOUT WITH (FORMAT csv, HEADER)') . "\n");
+	command_ok([ @verify, "$folder/log.csv" ], 'the portable verifier finds the exported log whole');
+	append_to_file("$folder/short.csv", slurp_file("$folder/log.csv") =~ s/^0,5,.*\n//mr);
+	command_checks_all([ @verify, "$folder/short.csv" ], 1, [ qr/^SEQ_GAP chain=0 seq=6/m ], [], 'and misses a link that is not there');
+}
+
 # The payload of one entry, changed in the file while the server is down.
 sub test_disk
 {
@@ -180,6 +195,7 @@ sub test_disk
 
 my $node = create_cluster();
 test_writers($node);
+test_export($node);
 test_crash($node);
 test_restore($node);
 test_promotion($node);

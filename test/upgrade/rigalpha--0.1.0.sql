@@ -2337,6 +2337,42 @@ ALTER EVENT TRIGGER rigalpha_audit_ddl ENABLE ALWAYS;
 ALTER EVENT TRIGGER rigalpha_audit_drop ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER rigalpha_audit_ddl IS 'Writes what is made or altered into the audit log';
 COMMENT ON EVENT TRIGGER rigalpha_audit_drop IS 'Writes what is dropped into the audit log';
+COMMENT ON COLUMN rigalpha.audit_log.chain IS '0 for administration, else the id of a machine';
+COMMENT ON COLUMN rigalpha.audit_log.seq IS 'Place in the chain';
+COMMENT ON COLUMN rigalpha.audit_log.entry_id IS 'Entry';
+COMMENT ON COLUMN rigalpha.audit_log.at IS 'When it happened';
+COMMENT ON COLUMN rigalpha.audit_log.kind IS 'insert, update, delete, truncate, ddl, login, note, epoch and so on';
+COMMENT ON COLUMN rigalpha.audit_log.session_user_name IS 'Login of the database';
+COMMENT ON COLUMN rigalpha.audit_log.current_user_name IS 'Role that acted: the owner of the function when one did';
+COMMENT ON COLUMN rigalpha.audit_log.app_user IS 'User of the session, or whom the login of the database is mapped to';
+COMMENT ON COLUMN rigalpha.audit_log.app_session IS 'Beginning of the hash of the session''s token';
+COMMENT ON COLUMN rigalpha.audit_log.client_address IS 'Where the user came from; null = a local socket or a background worker';
+COMMENT ON COLUMN rigalpha.audit_log.source IS 'What wrote it: trigger, login, ddl, user and so on';
+COMMENT ON COLUMN rigalpha.audit_log.machine IS 'Name of the machine at that time';
+COMMENT ON COLUMN rigalpha.audit_log.schema_name IS 'Schema of the table or object';
+COMMENT ON COLUMN rigalpha.audit_log.relation IS 'Table, or type of the object';
+COMMENT ON COLUMN rigalpha.audit_log.operation IS 'What was done';
+COMMENT ON COLUMN rigalpha.audit_log.reason IS 'More about it, such as the text of a note or the name of an object';
+COMMENT ON COLUMN rigalpha.audit_log.transaction_at IS 'When its transaction began';
+COMMENT ON COLUMN rigalpha.audit_log.key IS 'Primary key of the row';
+COMMENT ON COLUMN rigalpha.audit_log.old IS 'The row before, as texts';
+COMMENT ON COLUMN rigalpha.audit_log.new IS 'The row after, as texts; or what was noted';
+
+CREATE VIEW rigalpha.audit_export AS
+	SELECT l.chain, l.seq, l.epoch, l.entry_id, encode(e.payload, 'hex') AS payload_hex, encode(l.prev, 'hex') AS prev_hex,
+		encode(l.leaf, 'hex') AS leaf_hex, encode(l.link, 'hex') AS link_hex, NULL::bigint AS idx
+	FROM rigalpha.audit_links l
+	LEFT JOIN rigalpha.audit_entries e ON e.id = l.entry_id;
+COMMENT ON VIEW rigalpha.audit_export IS 'The log as tools/rigalpha-verify.py reads it, for COPY TO CSV WITH HEADER';
+COMMENT ON COLUMN rigalpha.audit_export.chain IS 'Chain';
+COMMENT ON COLUMN rigalpha.audit_export.seq IS 'Place in the chain';
+COMMENT ON COLUMN rigalpha.audit_export.epoch IS 'Epoch';
+COMMENT ON COLUMN rigalpha.audit_export.entry_id IS 'Entry';
+COMMENT ON COLUMN rigalpha.audit_export.payload_hex IS 'Bytes of the entry; null = gone';
+COMMENT ON COLUMN rigalpha.audit_export.prev_hex IS 'Hash that the link follows';
+COMMENT ON COLUMN rigalpha.audit_export.leaf_hex IS 'Hash of the entry';
+COMMENT ON COLUMN rigalpha.audit_export.link_hex IS 'Hash of the link';
+COMMENT ON COLUMN rigalpha.audit_export.idx IS 'Place in the tree of signed checkpoints; null = in none';
 -- Who acts. The identity of a transaction is state of the library, which no statement can set but
 -- begin_session(), with a token that only its holder has.
 CREATE FUNCTION rigalpha.begin_session(token text, OUT user_id integer, OUT user_name text, OUT role text,
@@ -3583,7 +3619,7 @@ GRANT SELECT ON rigalpha.incidents TO rigalpha_viewer;
 GRANT EXECUTE ON FUNCTION rigalpha.score, rigalpha.score_json, rigalpha.score_detail, rigalpha.score_window, rigalpha.lstm_score,
 	rigalpha.explain, rigalpha.detect, rigalpha.incidents TO rigalpha_viewer;
 
-GRANT SELECT ON rigalpha.audit_log, rigalpha.audit_links, rigalpha.audit_entries, rigalpha.audit_chains TO rigalpha_admin;
+GRANT SELECT ON rigalpha.audit_log, rigalpha.audit_export, rigalpha.audit_links, rigalpha.audit_entries, rigalpha.audit_chains TO rigalpha_admin;
 GRANT EXECUTE ON FUNCTION rigalpha.audit_verify, rigalpha.audit_decode, rigalpha.audit_enable, rigalpha.audit_row,
 	rigalpha.audit_truncate TO rigalpha_admin;
 GRANT EXECUTE ON FUNCTION rigalpha.audit_note TO rigalpha_operator;
