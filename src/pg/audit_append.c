@@ -16,7 +16,6 @@
 #include "utils/uuid.h"
 
 #include "audit.h"
-#include "catalog.h"
 #include "identity.h"
 #include "pg_compat.h"
 
@@ -173,6 +172,44 @@ add_identity(RigAuditEntry *entry)
 		entry->client_address = rig_audit_text(pstrdup(identity->address));
 }
 
+/* Runs a statement, which is planned once per backend, as the owner. */
+static void
+run_as_owner(SPIPlanPtr *plan, const char *statement, int count, Oid *types, Datum *values, int expected)
+{
+	if (*plan == NULL)
+	{
+		*plan = SPI_prepare(statement, count, types);
+		if (*plan == NULL || SPI_keepplan(*plan) != 0)
+			elog(ERROR, "SPI_prepare failed");
+	}
+	if (SPI_execute_plan(*plan, values, NULL, false, 0) != expected)
+		elog(ERROR, "an audit entry could not be written");
+}
+
+/*
+ * Name of a machine, NULL when there is none; in the current context. Not from the catalog, which
+ * ingest() may be holding while its incidents are noted: asking for it might load it anew.
+ */
+static char *
+machine_name(int32 machine_id)
+{
+	static SPIPlanPtr plan = NULL;
+	MemoryContext caller = CurrentMemoryContext;
+	Oid			types[] = {INT4OID};
+	Datum		values[] = {Int32GetDatum(machine_id)};
+	RigAuditOwner saved;
+	char	   *name = NULL;
+
+	rig_audit_begin_owner(&saved);
+	SPI_connect();
+	run_as_owner(&plan, "SELECT name FROM rigalpha.machines WHERE id = $1", 1, types, values, SPI_OK_SELECT);
+	if (SPI_processed == 1)
+		name = MemoryContextStrdup(caller, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
+	SPI_finish();
+	rig_audit_end_owner(&saved);
+	return name;
+}
+
 static void
 set_who_and_when(RigAuditEntry *entry, const RigAuditNode *node, int32 chain, int64 id, TimestampTz at)
 {
@@ -190,12 +227,7 @@ set_who_and_when(RigAuditEntry *entry, const RigAuditNode *node, int32 chain, in
 	add_identity(entry);
 	entry->machine = rig_audit_text(NULL);
 	if (chain != RIG_AUDIT_ADMINISTRATION)
-	{
-		RigCatalog *catalog = rig_catalog_get();
-		RigMachine *machine = rig_catalog_machine_by_id(catalog, chain);
-
-		entry->machine = rig_audit_text(machine == NULL ? NULL : rig_catalog_machine_name(catalog, machine));
-	}
+		entry->machine = rig_audit_text(machine_name(chain));
 }
 
 static void
@@ -206,22 +238,18 @@ insert_entry(const RigAuditEntry *entry, TimestampTz at, bytea *payload, const u
 		" OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, pg_current_xact_id(), $4, $5, $6, $7)";
 	Oid			types[] = {INT8OID, INT4OID, INT4OID, INT2OID, TIMESTAMPTZOID, BYTEAOID, BYTEAOID};
 	bytea	   *leaf_bytes = palloc(VARHDRSZ + 32);
+	RigAuditOwner saved;
 	Datum		values[] = {Int64GetDatum((int64) entry->entry_id), Int32GetDatum((int32) entry->epoch),
 	Int32GetDatum((int32) entry->chain), Int16GetDatum(entry->kind), TimestampTzGetDatum(at), PointerGetDatum(payload),
 	PointerGetDatum(leaf_bytes)};
 
 	SET_VARSIZE(leaf_bytes, VARHDRSZ + 32);
 	memcpy(VARDATA(leaf_bytes), leaf, 32);
+	rig_audit_begin_owner(&saved);
 	SPI_connect();
-	if (plan == NULL)
-	{
-		plan = SPI_prepare(statement, lengthof(types), types);
-		if (plan == NULL || SPI_keepplan(plan) != 0)
-			elog(ERROR, "SPI_prepare failed");
-	}
-	if (SPI_execute_plan(plan, values, NULL, false, 0) != SPI_OK_INSERT)
-		elog(ERROR, "an audit entry could not be written");
+	run_as_owner(&plan, statement, lengthof(types), types, values, SPI_OK_INSERT);
 	SPI_finish();
+	rig_audit_end_owner(&saved);
 }
 
 static void
@@ -255,7 +283,6 @@ rig_audit_append(RigAuditEntry *entry, int32 chain)
 	TimestampTz at = GetCurrentTimestamp();
 	RigHasher	hasher = rig_audit_hasher();
 	RigAuditNode node;
-	RigAuditOwner saved;
 	bytea	   *payload;
 	size_t		size;
 	uint8		leaf[32];
@@ -275,9 +302,7 @@ rig_audit_append(RigAuditEntry *entry, int32 chain)
 	SET_VARSIZE(payload, VARHDRSZ + size);
 	rig_audit_entry_encode(entry, (uint8 *) VARDATA(payload));
 	rig_audit_leaf(&hasher, (const uint8 *) VARDATA(payload), size, leaf);
-	rig_audit_begin_owner(&saved);
 	insert_entry(entry, at, payload, leaf);
-	rig_audit_end_owner(&saved);
 	note_pending(id, chain, leaf);
 	return true;
 }
