@@ -85,6 +85,6 @@ GRANT EXECUTE ON FUNCTION rigalpha.score, rigalpha.score_json, rigalpha.score_de
 	rigalpha.explain, rigalpha.detect, rigalpha.incidents TO rigalpha_viewer;
 
 GRANT SELECT ON rigalpha.audit_log, rigalpha.audit_export, rigalpha.audit_links, rigalpha.audit_entries, rigalpha.audit_chains TO rigalpha_admin;
-GRANT EXECUTE ON FUNCTION rigalpha.audit_verify, rigalpha.audit_decode, rigalpha.audit_enable, rigalpha.audit_row,
+GRANT EXECUTE ON FUNCTION rigalpha.audit_verify, rigalpha.audit_decode, rigalpha.audit_row_image, rigalpha.audit_reconcile, rigalpha.audit_enable, rigalpha.audit_row,
 	rigalpha.audit_truncate TO rigalpha_admin;
 GRANT EXECUTE ON FUNCTION rigalpha.audit_note TO rigalpha_operator;

@@ -1,6 +1,7 @@
 /* Entries as columns: what the view of the log shows comes from the bytes that are hashed. */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
@@ -8,6 +9,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/json.h"
 #include "utils/timestamp.h"
+#include "utils/typcache.h"
 
 #include "audit.h"
 #include "context_arena.h"
@@ -24,6 +26,7 @@ typedef struct Columns
 } Columns;
 
 RIG_SQL_FUNCTION(rig_audit_decode);
+RIG_SQL_FUNCTION(rig_audit_row_image);
 
 static void
 add(Columns *columns, Datum value, bool isnull)
@@ -47,16 +50,11 @@ append_json_text(StringInfo json, RigAuditText text)
 }
 
 /* An image as an object of texts; what is redacted is an object of its own, so that no text looks like it. */
-static void
-add_image(Columns *columns, const RigAuditImage *image)
+static Datum
+image_json(const RigAuditImage *image)
 {
 	StringInfoData json;
 
-	if (!image->present)
-	{
-		add(columns, (Datum) 0, true);
-		return;
-	}
 	initStringInfo(&json);
 	appendStringInfoChar(&json, '{');
 	for (int32 i = 0; i < image->count; i++)
@@ -75,7 +73,26 @@ add_image(Columns *columns, const RigAuditImage *image)
 			append_json_text(&json, column->value);
 	}
 	appendStringInfoChar(&json, '}');
-	add(columns, DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)), false);
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
+}
+
+static void
+add_image(Columns *columns, const RigAuditImage *image)
+{
+	add(columns, image->present ? image_json(image) : (Datum) 0, !image->present);
+}
+
+/* audit_row_image(row): as add_image() shows it, with all columns. */
+Datum
+rig_audit_row_image(PG_FUNCTION_ARGS)
+{
+	HeapTupleHeader header = PG_GETARG_HEAPTUPLEHEADER(0);
+	TupleDesc	columns = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(header), HeapTupleHeaderGetTypMod(header));
+	HeapTupleData row = {.t_len = HeapTupleHeaderGetDatumLength(header), .t_data = header};
+	RigAuditImage image = rig_audit_image(&row, columns, NULL, 0, NULL);
+
+	ReleaseTupleDesc(columns);
+	PG_RETURN_DATUM(image_json(&image));
 }
 
 /* audit_decode(payload): its parts; NULL throughout when the bytes are no entry. */

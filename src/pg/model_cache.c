@@ -6,6 +6,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/inval.h"
@@ -169,7 +170,7 @@ rig_model_open_again(RigModelCall *call, const char *name, int32 version)
 {
 	RigCachedModel *cached;
 
-	if (call->seen == changes && call->version == version && strcmp(call->name, name) == 0)
+	if (call->seen == changes && call->user == GetUserId() && call->version == version && strcmp(call->name, name) == 0)
 	{
 		cached = rig_model_find(call->id);
 		if (cached != NULL)
@@ -178,6 +179,7 @@ rig_model_open_again(RigModelCall *call, const char *name, int32 version)
 	for (int i = 0; i < lengthof(table_oids); i++)
 		table_oids[i] = get_relname_relid(watched_tables[i], get_namespace_oid("rigalpha", false));
 	call->seen = changes;
+	call->user = GetUserId();
 	cached = rig_model_open(name, version);
 	call->id = cached->id;
 	call->version = version;

@@ -39,6 +39,7 @@ typedef struct RigModelCall
 {
 	int32		id;
 	uint64		seen;			/* changes of deployments when id was found */
+	Oid			user;			/* who had the right to it */
 	int32		version;		/* asked for */
 	char		name[NAMEDATALEN];
 } RigModelCall;

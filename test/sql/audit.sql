@@ -120,6 +120,24 @@ BEGIN; SELECT * FROM attack($$INSERT INTO rigalpha.audit_entries (epoch, chain, 
 	SELECT epoch, chain, xact, kind, at, payload, leaf FROM rigalpha.audit_entries ORDER BY id LIMIT 1$$); ROLLBACK;
 SELECT * FROM rigalpha.audit_verify();
 
+-- Rows that are edited while the triggers are off leave the log whole, and differ from it.
+INSERT INTO orders VALUES (1, 1, 'hunter2', 'one'), (2, 1, 'hunter2', 'two'), (3, 1, NULL, 'three'), (5, 1, NULL, 'five');
+UPDATE orders SET id = 6 WHERE id = 5;
+SELECT * FROM rigalpha.audit_reconcile('orders');
+BEGIN;
+ALTER TABLE orders DISABLE TRIGGER USER;
+UPDATE orders SET remark = 'edited', secret = 'changed' WHERE id = 1;
+DELETE FROM orders WHERE id = 2;
+UPDATE orders SET id = 4 WHERE id = 3;
+ALTER TABLE orders ENABLE ALWAYS TRIGGER rigalpha_audit;
+SELECT problem, key, logged ->> 'remark' AS logged, live ->> 'remark' AS live FROM rigalpha.audit_reconcile('orders');
+SELECT * FROM rigalpha.audit_verify();
+ROLLBACK;
+SELECT t.relation, r.problem FROM unnest('{machines,thresholds,users,user_machines,node}'::text[]) AS t (relation),
+	rigalpha.audit_reconcile(('rigalpha.' || t.relation)::regclass) AS r;
+CREATE TABLE keyless (a integer);
+SELECT rigalpha.audit_reconcile('keyless');
+
 -- Who may what.
 SET ROLE rigalpha_operator;
 SELECT rigalpha.audit_note('by an operator');

@@ -182,6 +182,14 @@ SELECT rigalpha.grant_model('moved', 'public');
 SELECT role, left(may_use, 5) AS result FROM use;
 SELECT count(*) FROM rigalpha.model_grants;
 SELECT rigalpha.grant_model('moved', 'regress_analyst');
+-- The right is asked for again when the role changes in the middle of a query.
+BEGIN;
+SET LOCAL ROLE regress_analyst;
+DECLARE scores CURSOR FOR SELECT rigalpha.score('moved', ARRAY[1, 2, 3]) IS NULL AS missing FROM generate_series(1, 2);
+FETCH 1 FROM scores;
+SET LOCAL ROLE regress_other;
+FETCH 1 FROM scores;
+ROLLBACK;
 -- A restriction goes with the model.
 SELECT rigalpha.drop_model('moved');
 SELECT (SELECT count(*) FROM rigalpha.model_grants) AS grants, (SELECT restricted FROM rigalpha.model_registry WHERE model = 'moved') AS restricted;

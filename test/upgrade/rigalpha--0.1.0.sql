@@ -2310,6 +2310,57 @@ CREATE VIEW rigalpha.audit_log AS
 	CROSS JOIN LATERAL rigalpha.audit_decode(e.payload) d;
 COMMENT ON VIEW rigalpha.audit_log IS 'The audit log: who did what and when, and what was before and after';
 
+CREATE FUNCTION rigalpha.audit_row_image(live record) RETURNS jsonb
+	LANGUAGE c STABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'rig_audit_row_image';
+COMMENT ON FUNCTION rigalpha.audit_row_image(record) IS 'A row as the audit log would show it';
+
+-- Rows against their last images. What is edited while triggers are off leaves the log whole, and
+-- shows here only.
+CREATE FUNCTION rigalpha.audit_reconcile(relation regclass)
+	RETURNS TABLE (problem text, key jsonb, logged jsonb, live jsonb)
+	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+#variable_conflict use_column
+DECLARE
+	key_columns text := (SELECT string_agg(format('%L, %%1$s -> %L', a.attname, a.attname), ', ' ORDER BY a.attnum)
+		FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+		WHERE i.indrelid = relation AND i.indisprimary);
+BEGIN
+	IF key_columns IS NULL THEN
+		RAISE EXCEPTION 'table % has no primary key', relation
+			USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Without one its rows cannot be told apart.';
+	END IF;
+	RETURN QUERY EXECUTE format($q$
+		WITH entries AS MATERIALIZED (
+			SELECT a.entry_id, a.kind, a.key, a.new FROM rigalpha.audit_log a
+			WHERE (a.schema_name, a.relation) = (SELECT n.nspname::text, c.relname::text
+				FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1)),
+		images AS (
+			SELECT e.entry_id, jsonb_build_object(%1$s) AS key, e.new FROM entries e WHERE e.new IS NOT NULL
+			-- Where the key was changed, or the row deleted, nothing is left under the old one.
+			UNION ALL SELECT e.entry_id, e.key, NULL FROM entries e WHERE e.key <> coalesce(CASE WHEN e.new IS NOT NULL THEN jsonb_build_object(%1$s) END, '{}')),
+		logged AS (
+			SELECT DISTINCT ON (i.key) i.key, i.new AS image FROM images i
+			WHERE i.entry_id > coalesce((SELECT max(t.entry_id) FROM entries t WHERE t.kind = 'truncate'), 0)
+			ORDER BY i.key, i.entry_id DESC),
+		present AS (SELECT jsonb_build_object(%2$s) AS key, r.image FROM (SELECT rigalpha.audit_row_image(t) AS image FROM %3$s t) r),
+		pairs AS (
+			SELECT coalesce(l.key, r.key) AS key, l.image AS logged,
+				-- What is redacted cannot be compared.
+				r.image - coalesce((SELECT array_agg(c.key) FROM jsonb_each(l.image) c WHERE jsonb_typeof(c.value) = 'object'), '{}') AS live
+			FROM logged l FULL JOIN present r ON r.key = l.key)
+		SELECT CASE WHEN b.live IS NULL THEN 'MISSING' WHEN b.logged IS NULL THEN 'NOT_LOGGED' ELSE 'EDITED' END, b.key, b.logged, b.live
+		FROM pairs b
+		WHERE b.live IS DISTINCT FROM b.logged - coalesce((SELECT array_agg(c.key) FROM jsonb_each(b.logged) c WHERE jsonb_typeof(c.value) = 'object'), '{}')
+		ORDER BY b.key$q$, format(key_columns, 'e.new'), format(key_columns, 'r.image'), relation)
+		USING relation;
+END
+$$;
+COMMENT ON FUNCTION rigalpha.audit_reconcile(regclass)
+	IS 'Compares the rows of an audited table with the last images in the log; one row per difference: EDITED, MISSING or NOT_LOGGED (older than the audit, or inserted past it)';
+
 -- Changes of the schema. What DROP removes is told by another event than what is made or altered.
 CREATE FUNCTION rigalpha.audit_ddl() RETURNS event_trigger
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
@@ -3524,11 +3575,13 @@ END
 $$;
 -- What of our own is audited.
 SELECT rigalpha.audit_enable(t::regclass) FROM unnest(ARRAY['rigalpha.node', 'rigalpha.machines', 'rigalpha.sensors',
-	'rigalpha.sensor_aliases', 'rigalpha.simulator_control', 'rigalpha.model_registry', 'rigalpha.model_deployments',
+	'rigalpha.sensor_aliases', 'rigalpha.model_registry', 'rigalpha.model_deployments',
 	'rigalpha.model_grants', 'rigalpha.thresholds', 'rigalpha.kafka_sources', 'rigalpha.user_machines']) AS t;
 SELECT rigalpha.audit_enable('rigalpha.model_versions', redacted => '{payload}');
 SELECT rigalpha.audit_enable('rigalpha.users', redacted => '{password_hash,totp_secret}',
 	ignored => '{totp_step,last_login_at,last_failed_at,failed_logins}');
+-- What the simulator reports of itself every second is no entry.
+SELECT rigalpha.audit_enable('rigalpha.simulator_control', ignored => '{fault_started_at,target,pid,heartbeat_at,sent,note}');
 SELECT rigalpha.audit_enable('rigalpha.sessions', redacted => '{token_hash}');
 SELECT rigalpha.audit_enable('rigalpha.api_tokens', redacted => '{secret_hash}', ignored => '{last_used_at}');
 -- Of an incident its beginning and its end are noted; its peak moves with every riskier reading.
@@ -3620,6 +3673,6 @@ GRANT EXECUTE ON FUNCTION rigalpha.score, rigalpha.score_json, rigalpha.score_de
 	rigalpha.explain, rigalpha.detect, rigalpha.incidents TO rigalpha_viewer;
 
 GRANT SELECT ON rigalpha.audit_log, rigalpha.audit_export, rigalpha.audit_links, rigalpha.audit_entries, rigalpha.audit_chains TO rigalpha_admin;
-GRANT EXECUTE ON FUNCTION rigalpha.audit_verify, rigalpha.audit_decode, rigalpha.audit_enable, rigalpha.audit_row,
+GRANT EXECUTE ON FUNCTION rigalpha.audit_verify, rigalpha.audit_decode, rigalpha.audit_row_image, rigalpha.audit_reconcile, rigalpha.audit_enable, rigalpha.audit_row,
 	rigalpha.audit_truncate TO rigalpha_admin;
 GRANT EXECUTE ON FUNCTION rigalpha.audit_note TO rigalpha_operator;
