@@ -9,7 +9,7 @@ from contenders.python_consumer import Jsonb, Scoring
 from harness import database, machine, messages
 from harness.report import Report
 from harness.stack import Stack
-from measure import forest, ingest, lstm, web_ingest
+from measure import audit, forest, ingest, lstm, web_ingest
 
 ATTEMPTS = 3
 TOLERANCE = 0.75
@@ -87,6 +87,17 @@ class LstmFloors:
         lstm.compare_default(report, ROUNDS)
 
 
+class AuditFloors:
+    def __init__(self):
+        self.audit = audit.Audit()
+
+    def measure(self, report):
+        self.audit.measure(report, ROUNDS)
+
+    def close(self):
+        self.audit.close()
+
+
 def subjects(stack):
     yield LstmFloors()
     forests = ForestFloors()
@@ -104,6 +115,10 @@ def subjects(stack):
     scored = ScoredFloors(stack, plain)
     yield scored
     scored.close()
+    # Last, because its machines and entries stay.
+    audited = AuditFloors()
+    yield audited
+    audited.close()
 
 
 def is_missed(result):
