@@ -185,7 +185,7 @@ SELECT rigalpha.grant_model('moved', 'regress_analyst');
 -- The right is asked for again when the role changes in the middle of a query.
 BEGIN;
 SET LOCAL ROLE regress_analyst;
-DECLARE scores CURSOR FOR SELECT rigalpha.score('moved', ARRAY[1, 2, 3]) IS NULL AS missing FROM generate_series(1, 2);
+DECLARE scores CURSOR FOR SELECT rigalpha.score('moved', ARRAY[1, 2, 3, 4]) IS NULL AS missing FROM generate_series(1, 2);
 FETCH 1 FROM scores;
 SET LOCAL ROLE regress_other;
 FETCH 1 FROM scores;
