@@ -16,6 +16,9 @@
 /* The chain of everything that belongs to no machine; the others are machines.id. */
 #define RIG_AUDIT_ADMINISTRATION 0
 
+/* What a TimestampTz lacks to be microseconds since 1970, which entries count in. */
+#define RIG_AUDIT_EPOCH_US ((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
+
 typedef struct RigAuditNode
 {
 	uint8		log_id[16];
@@ -48,6 +51,12 @@ extern void rig_audit_link_pending(void);
 
 /* Entries of the current transaction, in the order in which they were written. */
 extern RigAuditPending *rig_audit_pending(int *count);
+
+/* A chain of the log in an epoch, as its hashes name it. */
+extern RigAuditChain rig_audit_chain(const RigAuditNode *node, int32 epoch, int32 chain);
+
+/* A hash as bytea, in the current memory context. */
+extern Datum rig_audit_hash_datum(const uint8 *hash);
 
 /* Texts of an entry. */
 extern RigAuditText rig_audit_text(const char *text);

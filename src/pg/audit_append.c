@@ -17,9 +17,8 @@
 
 #include "audit.h"
 #include "identity.h"
+#include "kept_plan.h"
 #include "pg_compat.h"
-
-#define UNIX_EPOCH_US ((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
 
 static RigAuditPending *pending = NULL; /* in TopTransactionContext */
 static int	pending_count = 0;
@@ -137,6 +136,25 @@ rig_audit_node(RigAuditNode *node)
 	return has_node;
 }
 
+RigAuditChain
+rig_audit_chain(const RigAuditNode *node, int32 epoch, int32 chain)
+{
+	RigAuditChain place = {.epoch = (uint32) epoch, .chain = (uint32) chain};
+
+	memcpy(place.log_id, node->log_id, sizeof(place.log_id));
+	return place;
+}
+
+Datum
+rig_audit_hash_datum(const uint8 *hash)
+{
+	bytea	   *bytes = palloc(VARHDRSZ + RIG_DIGEST_SIZE);
+
+	SET_VARSIZE(bytes, VARHDRSZ + RIG_DIGEST_SIZE);
+	memcpy(VARDATA(bytes), hash, RIG_DIGEST_SIZE);
+	return PointerGetDatum(bytes);
+}
+
 RigAuditText
 rig_audit_text(const char *text)
 {
@@ -176,12 +194,7 @@ add_identity(RigAuditEntry *entry)
 static void
 run_as_owner(SPIPlanPtr *plan, const char *statement, int count, Oid *types, Datum *values, int expected)
 {
-	if (*plan == NULL)
-	{
-		*plan = SPI_prepare(statement, count, types);
-		if (*plan == NULL || SPI_keepplan(*plan) != 0)
-			elog(ERROR, "SPI_prepare failed");
-	}
+	rig_keep_plan(plan, statement, count, types);
 	if (SPI_execute_plan(*plan, values, NULL, false, 0) != expected)
 		elog(ERROR, "an audit entry could not be written");
 }
@@ -218,8 +231,8 @@ set_who_and_when(RigAuditEntry *entry, const RigAuditNode *node, int32 chain, in
 	entry->chain = (uint32) chain;
 	entry->entry_id = (uint64) id;
 	entry->xid = U64FromFullTransactionId(GetCurrentFullTransactionId());
-	entry->at = at + UNIX_EPOCH_US;
-	entry->xact_at = GetCurrentTransactionStartTimestamp() + UNIX_EPOCH_US;
+	entry->at = at + RIG_AUDIT_EPOCH_US;
+	entry->xact_at = GetCurrentTransactionStartTimestamp() + RIG_AUDIT_EPOCH_US;
 	entry->session_user = rig_audit_text(GetUserNameFromId(GetSessionUserId(), true));
 	entry->current_user = rig_audit_text(GetUserNameFromId(GetUserId(), true));
 	entry->app_user = entry->app_session = rig_audit_text(NULL);
@@ -237,14 +250,11 @@ insert_entry(const RigAuditEntry *entry, TimestampTz at, bytea *payload, const u
 	static const char statement[] = "INSERT INTO rigalpha.audit_entries (id, epoch, chain, xact, kind, at, payload, leaf)"
 		" OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, pg_current_xact_id(), $4, $5, $6, $7)";
 	Oid			types[] = {INT8OID, INT4OID, INT4OID, INT2OID, TIMESTAMPTZOID, BYTEAOID, BYTEAOID};
-	bytea	   *leaf_bytes = palloc(VARHDRSZ + 32);
 	RigAuditOwner saved;
 	Datum		values[] = {Int64GetDatum((int64) entry->entry_id), Int32GetDatum((int32) entry->epoch),
 	Int32GetDatum((int32) entry->chain), Int16GetDatum(entry->kind), TimestampTzGetDatum(at), PointerGetDatum(payload),
-	PointerGetDatum(leaf_bytes)};
+	rig_audit_hash_datum(leaf)};
 
-	SET_VARSIZE(leaf_bytes, VARHDRSZ + 32);
-	memcpy(VARDATA(leaf_bytes), leaf, 32);
 	rig_audit_begin_owner(&saved);
 	SPI_connect();
 	run_as_owner(&plan, statement, lengthof(types), types, values, SPI_OK_INSERT);

@@ -15,7 +15,6 @@
 #include "context_arena.h"
 #include "pg_compat.h"
 
-#define UNIX_EPOCH_US ((int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY)
 #define COLUMNS 16
 
 typedef struct Columns
@@ -123,7 +122,7 @@ rig_audit_decode(PG_FUNCTION_ARGS)
 	add_text(&columns, entry.relation);
 	add_text(&columns, entry.operation);
 	add_text(&columns, entry.reason);
-	add(&columns, TimestampTzGetDatum(entry.xact_at - UNIX_EPOCH_US), false);
+	add(&columns, TimestampTzGetDatum(entry.xact_at - RIG_AUDIT_EPOCH_US), false);
 	add_image(&columns, &entry.key);
 	add_image(&columns, &entry.old);
 	add_image(&columns, &entry.new);

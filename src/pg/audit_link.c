@@ -23,6 +23,7 @@
 #include "utils/snapmgr.h"
 
 #include "audit.h"
+#include "kept_plan.h"
 #include "pg_compat.h"
 
 /* statement_timeout does not reach a commit; without a timeout a stuck chain would hang all who commit. */
@@ -97,12 +98,7 @@ read_head(Relation links, int32 chain)
 static void
 run(SPIPlanPtr *plan, const char *statement, int count, Oid *types, Datum *values, int expected)
 {
-	if (*plan == NULL)
-	{
-		*plan = SPI_prepare(statement, count, types);
-		if (*plan == NULL || SPI_keepplan(*plan) != 0)
-			elog(ERROR, "SPI_prepare failed");
-	}
+	rig_keep_plan(plan, statement, count, types);
 	if (SPI_execute_snapshot(*plan, values, NULL, GetLatestSnapshot(), InvalidSnapshot, false, true, 0) != expected)
 		elog(ERROR, "the audit log could not be written");
 }
@@ -126,31 +122,12 @@ chain_label(int32 chain)
 	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 }
 
-static Datum
-hash_datum(const uint8 *hash)
-{
-	bytea	   *bytes = palloc(VARHDRSZ + 32);
-
-	SET_VARSIZE(bytes, VARHDRSZ + 32);
-	memcpy(VARDATA(bytes), hash, 32);
-	return PointerGetDatum(bytes);
-}
-
-static RigAuditChain
-chain_of(const RigAuditNode *node, int32 chain)
-{
-	RigAuditChain place = {.epoch = (uint32) node->epoch, .chain = (uint32) chain};
-
-	memcpy(place.log_id, node->log_id, sizeof(place.log_id));
-	return place;
-}
-
 /* What the next link follows: the head, or what begins the chain in this epoch. */
 static void
 find_previous(const RigAuditNode *node, int32 chain, const Head *head, uint8 *previous)
 {
 	RigHasher	hasher = rig_audit_hasher();
-	RigAuditChain place = chain_of(node, chain);
+	RigAuditChain place = rig_audit_chain(node, node->epoch, chain);
 
 	if (head->seq > 0 && head->epoch == node->epoch)
 	{
@@ -166,7 +143,7 @@ append_link(const RigAuditNode *node, RigAuditPending *pending, Head *head)
 	static SPIPlanPtr plan = NULL;
 	Oid			types[] = {INT4OID, INT8OID, INT4OID, INT8OID, BYTEAOID, BYTEAOID, BYTEAOID};
 	RigHasher	hasher = rig_audit_hasher();
-	RigAuditChain place = chain_of(node, pending->chain);
+	RigAuditChain place = rig_audit_chain(node, node->epoch, pending->chain);
 	Datum		values[7];
 	uint8		previous[32];
 
@@ -178,9 +155,9 @@ append_link(const RigAuditNode *node, RigAuditPending *pending, Head *head)
 	values[1] = Int64GetDatum(head->seq);
 	values[2] = Int32GetDatum(head->epoch);
 	values[3] = Int64GetDatum(pending->id);
-	values[4] = hash_datum(previous);
-	values[5] = hash_datum(pending->leaf);
-	values[6] = hash_datum(head->link);
+	values[4] = rig_audit_hash_datum(previous);
+	values[5] = rig_audit_hash_datum(pending->leaf);
+	values[6] = rig_audit_hash_datum(head->link);
 	run(&plan, "INSERT INTO rigalpha.audit_links (chain, seq, epoch, entry_id, prev, leaf, link)"
 		" VALUES ($1, $2, $3, $4, $5, $6, $7)", lengthof(types), types, values, SPI_OK_INSERT);
 }

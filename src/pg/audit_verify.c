@@ -212,15 +212,6 @@ close_entries(Verifier *v)
 	table_close(v->entries, AccessShareLock);
 }
 
-static RigAuditChain
-chain_of(const Verifier *v, const Row *row)
-{
-	RigAuditChain place = {.epoch = (uint32) row->epoch, .chain = (uint32) row->chain};
-
-	memcpy(place.log_id, v->node.log_id, sizeof(place.log_id));
-	return place;
-}
-
 /* What a link follows: the one before it, or what begins its chain in its epoch. */
 static void
 check_place(Verifier *v, const Row *row)
@@ -228,7 +219,7 @@ check_place(Verifier *v, const Row *row)
 	bool		same_chain = v->has_last && v->chain == row->chain;
 	bool		begins = !same_chain || v->epoch != row->epoch;
 	int64		wanted = same_chain ? v->seq + 1 : 1;
-	RigAuditChain place = chain_of(v, row);
+	RigAuditChain place = rig_audit_chain(&v->node, row->epoch, row->chain);
 	uint8		prev[32];
 
 	if (same_chain && row->seq == v->seq)
@@ -289,7 +280,7 @@ check_entry(Verifier *v, const Row *row)
 static void
 check_row(Verifier *v, const Row *row)
 {
-	RigAuditChain place = chain_of(v, row);
+	RigAuditChain place = rig_audit_chain(&v->node, row->epoch, row->chain);
 	uint8		link[32];
 
 	check_place(v, row);

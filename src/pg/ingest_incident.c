@@ -10,6 +10,7 @@
 #include "utils/timestamp.h"
 
 #include "ingest_incident.h"
+#include "kept_plan.h"
 #include "ingest_score.h"
 #include "score_values.h"
 
@@ -60,12 +61,7 @@ run_statement(SPIPlanPtr *plan, const char *statement, int count, Oid *types, Da
 	bool		isnull;
 
 	SPI_connect();
-	if (*plan == NULL)
-	{
-		*plan = SPI_prepare(statement, count, types);
-		if (*plan == NULL || SPI_keepplan(*plan) != 0)
-			elog(ERROR, "SPI_prepare failed");
-	}
+	rig_keep_plan(plan, statement, count, types);
 	if (SPI_execute_plan(*plan, arguments, nulls, false, 0) < 0)
 		elog(ERROR, "change of an incident failed");
 	if (id != NULL)

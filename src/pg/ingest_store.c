@@ -13,6 +13,7 @@
 
 #include "errors.h"
 #include "ingest.h"
+#include "kept_plan.h"
 #include "settings.h"
 
 int32
@@ -221,12 +222,7 @@ find_new_days(IngestBatch *batch, int32 *days)
 	static SPIPlanPtr plan = NULL;
 
 	SPI_connect();
-	if (plan == NULL)
-	{
-		plan = SPI_prepare("SELECT to_regclass('rigalpha.readings_' || to_char($1::timestamp, 'YYYYMMDD')) IS NULL", 1, types);
-		if (plan == NULL || SPI_keepplan(plan) != 0)
-			elog(ERROR, "SPI_prepare failed");
-	}
+	rig_keep_plan(&plan, "SELECT to_regclass('rigalpha.readings_' || to_char($1::timestamp, 'YYYYMMDD')) IS NULL", 1, types);
 	for (int32 i = 0; i < batch->row_count; i++)
 	{
 		int32		day = batch->rows[i].readings[0]->day;
