@@ -1,1 +1,0 @@
-UPDATE work SET number = number + 1 WHERE id = :client_id;
