@@ -2327,6 +2327,11 @@ DECLARE
 	key_columns text := (SELECT string_agg(format('%L, %%1$s -> %L', a.attname, a.attname), ', ' ORDER BY a.attnum)
 		FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
 		WHERE i.indrelid = relation AND i.indisprimary);
+	-- Those that the condition of the trigger does not name: their changes are no entries.
+	ignored text[] := (SELECT coalesce(array_agg(a.attname::text), '{}') FROM pg_trigger t JOIN pg_attribute a ON a.attrelid = t.tgrelid AND a.attnum > 0
+		WHERE t.tgrelid = relation AND t.tgname = 'rigalpha_audit_update'
+			AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_trigger'::regclass AND d.objid = t.oid
+				AND d.refclassid = 'pg_class'::regclass AND d.refobjid = relation AND d.refobjsubid = a.attnum));
 BEGIN
 	IF key_columns IS NULL THEN
 		RAISE EXCEPTION 'table % has no primary key', relation
@@ -2347,15 +2352,15 @@ BEGIN
 			ORDER BY i.key, i.entry_id DESC),
 		present AS (SELECT jsonb_build_object(%2$s) AS key, r.image FROM (SELECT rigalpha.audit_row_image(t) AS image FROM %3$s t) r),
 		pairs AS (
-			SELECT coalesce(l.key, r.key) AS key, l.image AS logged,
+			SELECT coalesce(l.key, r.key) AS key, l.image - $2 AS logged,
 				-- What is redacted cannot be compared.
-				r.image - coalesce((SELECT array_agg(c.key) FROM jsonb_each(l.image) c WHERE jsonb_typeof(c.value) = 'object'), '{}') AS live
+				r.image - $2 - coalesce((SELECT array_agg(c.key) FROM jsonb_each(l.image) c WHERE jsonb_typeof(c.value) = 'object'), '{}') AS live
 			FROM logged l FULL JOIN present r ON r.key = l.key)
 		SELECT CASE WHEN b.live IS NULL THEN 'MISSING' WHEN b.logged IS NULL THEN 'NOT_LOGGED' ELSE 'EDITED' END, b.key, b.logged, b.live
 		FROM pairs b
 		WHERE b.live IS DISTINCT FROM b.logged - coalesce((SELECT array_agg(c.key) FROM jsonb_each(b.logged) c WHERE jsonb_typeof(c.value) = 'object'), '{}')
 		ORDER BY b.key$q$, format(key_columns, 'e.new'), format(key_columns, 'r.image'), relation)
-		USING relation;
+		USING relation, ignored;
 END
 $$;
 COMMENT ON FUNCTION rigalpha.audit_reconcile(regclass)

@@ -6,6 +6,7 @@
 #   I2  nothing is stored twice, and nothing that was not sent
 #   I3  a position is the last stored offset + 1 and never falls
 #   I4  stored values equal the values sent
+#   I6  the audit log is whole, and the rows of audited tables are as it says
 package RigAlpha::Ledger;
 
 use strict;
@@ -115,6 +116,9 @@ UNION ALL
  JOIN rigalpha.machine_sensors ms ON ms.machine_id = m.id JOIN rigalpha.sensors n ON n.id = ms.sensor_id
  WHERE r.sensor_values[ms.position] IS NOT NULL AND $known
  EXCEPT SELECT s.machine, s.ts, v.key, v.value::float8 FROM sent s, jsonb_each_text(s.payload -> 'sensors') v)});
+	$self->is_zero('I6: the audit log is whole', 'SELECT FROM rigalpha.audit_verify()');
+	$self->is_zero('I6: rows are as the log says', q{
+SELECT FROM (SELECT DISTINCT tgrelid FROM pg_trigger WHERE tgname = 'rigalpha_audit') t, rigalpha.audit_reconcile(t.tgrelid)});
 	return;
 }
 
