@@ -157,6 +157,8 @@ BEGIN
 			replayed := replayed + 1;
 		END IF;
 	END LOOP;
+	PERFORM rigalpha.audit_event('note', 'replay', 'replay_dead_letters', format('%s replayed, %s refused again', replayed, still_refused),
+		'rigalpha', 'dead_letters');
 END
 $$;
 COMMENT ON FUNCTION rigalpha.replay_dead_letters(bigint[], integer)

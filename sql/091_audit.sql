@@ -105,6 +105,12 @@ CREATE FUNCTION rigalpha.audit_verify(chain integer DEFAULT NULL)
 	AS 'MODULE_PATHNAME', 'rig_audit_verify';
 COMMENT ON FUNCTION rigalpha.audit_verify(integer) IS 'Computes the audit log again; one row per problem, none when it is whole';
 
+CREATE FUNCTION rigalpha.audit_baseline(relation regclass) RETURNS bigint
+	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'rig_audit_baseline';
+COMMENT ON FUNCTION rigalpha.audit_baseline(regclass)
+	IS 'Writes an entry for each row that an audited table has, for its owner; audit_enable() calls it; returns how many';
+
 -- Audits a table: every change of a row, and that it is emptied.
 CREATE FUNCTION rigalpha.audit_enable(relation regclass, machine_column name DEFAULT NULL, redacted name[] DEFAULT '{}', ignored name[] DEFAULT '{}')
 	RETURNS void
@@ -139,6 +145,7 @@ BEGIN
 		EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', relation, made);
 		EXECUTE format('COMMENT ON TRIGGER %I ON %s IS %L', made, relation, 'Writes what happens to the table into the audit log');
 	END LOOP;
+	PERFORM rigalpha.audit_baseline(relation);
 END
 $$;
 COMMENT ON FUNCTION rigalpha.audit_enable(regclass, name, name[], name[])

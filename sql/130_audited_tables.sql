@@ -11,3 +11,6 @@ SELECT rigalpha.audit_enable('rigalpha.sessions', redacted => '{token_hash}');
 SELECT rigalpha.audit_enable('rigalpha.api_tokens', redacted => '{secret_hash}', ignored => '{last_used_at}');
 -- Of an incident its beginning and its end are noted; its peak moves with every riskier reading.
 SELECT rigalpha.audit_enable('rigalpha.incidents', 'machine_id', ignored => '{peak_ts,peak_risk,top_sensors,explanation,detail}');
+SELECT rigalpha.audit_enable('rigalpha.machine_sensors', 'machine_id');
+-- That a job was asked for, begins and ends; not how far it is.
+SELECT rigalpha.audit_enable('rigalpha.jobs', ignored => '{phase,progress,pid}');

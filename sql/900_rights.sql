@@ -66,7 +66,8 @@ GRANT INSERT (name, brokers, topic, config, workers, paused), UPDATE (name, brok
 GRANT DELETE ON rigalpha.sensors, rigalpha.thresholds, rigalpha.kafka_sources TO rigalpha_admin;
 GRANT INSERT, UPDATE, DELETE ON rigalpha.sensor_aliases TO rigalpha_admin;
 GRANT UPDATE (display_order) ON rigalpha.machine_sensors TO rigalpha_admin;
-GRANT INSERT, UPDATE, DELETE ON rigalpha.simulator_control TO rigalpha_admin;
+GRANT INSERT (name, running, rate, fault, fault_machine), UPDATE (name, running, rate, fault, fault_machine), DELETE
+	ON rigalpha.simulator_control TO rigalpha_admin;
 GRANT USAGE ON SEQUENCE rigalpha.machines_id_seq, rigalpha.sensors_id_seq, rigalpha.thresholds_id_seq,
 	rigalpha.kafka_sources_id_seq TO rigalpha_admin;
 GRANT EXECUTE ON FUNCTION rigalpha.setup, rigalpha.adopt, rigalpha.protect_data, rigalpha.set_threshold, rigalpha.create_kafka_source,
@@ -85,6 +86,6 @@ GRANT EXECUTE ON FUNCTION rigalpha.score, rigalpha.score_json, rigalpha.score_de
 	rigalpha.explain, rigalpha.detect, rigalpha.incidents TO rigalpha_viewer;
 
 GRANT SELECT ON rigalpha.audit_log, rigalpha.audit_export, rigalpha.audit_links, rigalpha.audit_entries, rigalpha.audit_chains TO rigalpha_admin;
-GRANT EXECUTE ON FUNCTION rigalpha.audit_verify, rigalpha.audit_decode, rigalpha.audit_row_image, rigalpha.audit_reconcile, rigalpha.audit_enable, rigalpha.audit_row,
+GRANT EXECUTE ON FUNCTION rigalpha.audit_verify, rigalpha.audit_decode, rigalpha.audit_row_image, rigalpha.audit_reconcile, rigalpha.audit_enable, rigalpha.audit_baseline, rigalpha.audit_row,
 	rigalpha.audit_truncate TO rigalpha_admin;
 GRANT EXECUTE ON FUNCTION rigalpha.audit_note TO rigalpha_operator;

@@ -2,13 +2,17 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_class.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 
 #include "audit.h"
@@ -16,7 +20,10 @@
 
 #define MACHINE_ARGUMENT "machine="
 #define REDACT_ARGUMENT "redact="
+#define ROW_TRIGGER "rigalpha_audit"
+#define BASELINE_BATCH 1000
 
+RIG_SQL_FUNCTION(rig_audit_baseline);
 RIG_SQL_FUNCTION(rig_audit_row);
 RIG_SQL_FUNCTION(rig_audit_truncate);
 RIG_SQL_FUNCTION(rig_audit_refuse);
@@ -127,6 +134,85 @@ rig_audit_row(PG_FUNCTION_ARGS)
 	add_images(&entry, data, &arguments);
 	rig_audit_append(&entry, chain_of(&arguments, row, RelationGetDescr(data->tg_relation)));
 	return PointerGetDatum(NULL);
+}
+
+/* The trigger that audit_enable() made for the rows of a table. */
+static const Trigger *
+row_trigger(Relation relation)
+{
+	const TriggerDesc *triggers = relation->trigdesc;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+		if (strcmp(triggers->triggers[i].tgname, ROW_TRIGGER) == 0)
+			return &triggers->triggers[i];
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("table \"%s\" is not audited", RelationGetRelationName(relation)),
+			 errhint("Call audit_enable().")));
+}
+
+/* Entries of the rows that a query of a table has fetched. */
+static void
+append_baseline(Relation relation, const Arguments *arguments)
+{
+	TupleDesc	columns = SPI_tuptable->tupdesc;
+	MemoryContext row_context = AllocSetContextCreate(CurrentMemoryContext, "audited row", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(row_context);
+
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		RigAuditEntry entry = entry_about(RIG_AUDIT_BASELINE, relation, "baseline");
+		Bitmapset  *key = RelationGetIndexAttrBitmap(relation, INDEX_ATTR_BITMAP_PRIMARY_KEY);
+		HeapTuple	row = SPI_tuptable->vals[i];
+
+		CHECK_FOR_INTERRUPTS();
+		if (key != NULL)
+			entry.key = rig_audit_image(row, columns, key, 0, NULL);
+		entry.new = rig_audit_image(row, columns, NULL, arguments->redacted_count, arguments->redacted);
+		rig_audit_append(&entry, chain_of(arguments, row, columns));
+		MemoryContextReset(row_context);
+	}
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(row_context);
+}
+
+/*
+ * audit_baseline(relation): an entry for each row that the table has when its audit begins, so that
+ * later images have something to be compared with; returns how many. For the owner of the table.
+ */
+Datum
+rig_audit_baseline(PG_FUNCTION_ARGS)
+{
+	Oid			table = PG_GETARG_OID(0);
+	Relation	relation = table_open(table, ShareRowExclusiveLock);
+	RigAuditNode node;
+	Arguments	arguments;
+	Portal		portal;
+	uint64		fetched = 0;
+	uint64		batch;
+
+	if (!rig_class_ownercheck(table, GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, RelationGetRelationName(relation));
+	arguments = read_arguments(row_trigger(relation));
+	if (rig_audit_node(&node))
+	{
+		SPI_connect();
+		portal = SPI_cursor_open_with_args(NULL, psprintf("SELECT * FROM %s", quote_qualified_identifier(
+			get_namespace_name(RelationGetNamespace(relation)), RelationGetRelationName(relation))),
+										   0, NULL, NULL, NULL, true, 0);
+		do
+		{
+			SPI_cursor_fetch(portal, true, BASELINE_BATCH);
+			batch = SPI_processed;
+			append_baseline(relation, &arguments);
+			SPI_freetuptable(SPI_tuptable);
+			fetched += batch;
+		} while (batch > 0);
+		SPI_cursor_close(portal);
+		SPI_finish();
+	}
+	table_close(relation, NoLock);
+	PG_RETURN_INT64((int64) fetched);
 }
 
 /* Before the rows are gone, so that they can be counted. */

@@ -12,11 +12,13 @@
 	ExecInsertIndexTuples(info, slot, estate, false, false, NULL, NIL, false)
 typedef TU_UpdateIndexes RigUpdateIndexes;
 #define RIG_UPDATES_INDEXES(u) ((u) != TU_None)
+#define rig_class_ownercheck(table, role) object_ownercheck(RelationRelationId, table, role)
 #else
 #define rig_insert_index_tuples(info, slot, estate) \
 	ExecInsertIndexTuples(info, slot, estate, false, false, NULL, NIL)
 typedef bool RigUpdateIndexes;
 #define RIG_UPDATES_INDEXES(u) (u)
+#define rig_class_ownercheck(table, role) pg_class_ownercheck(table, role)
 #endif
 
 #if PG_VERSION_NUM >= 180000

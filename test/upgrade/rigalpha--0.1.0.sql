@@ -1389,6 +1389,8 @@ BEGIN
 			replayed := replayed + 1;
 		END IF;
 	END LOOP;
+	PERFORM rigalpha.audit_event('note', 'replay', 'replay_dead_letters', format('%s replayed, %s refused again', replayed, still_refused),
+		'rigalpha', 'dead_letters');
 END
 $$;
 COMMENT ON FUNCTION rigalpha.replay_dead_letters(bigint[], integer)
@@ -2256,6 +2258,12 @@ CREATE FUNCTION rigalpha.audit_verify(chain integer DEFAULT NULL)
 	AS 'MODULE_PATHNAME', 'rig_audit_verify';
 COMMENT ON FUNCTION rigalpha.audit_verify(integer) IS 'Computes the audit log again; one row per problem, none when it is whole';
 
+CREATE FUNCTION rigalpha.audit_baseline(relation regclass) RETURNS bigint
+	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'rig_audit_baseline';
+COMMENT ON FUNCTION rigalpha.audit_baseline(regclass)
+	IS 'Writes an entry for each row that an audited table has, for its owner; audit_enable() calls it; returns how many';
+
 -- Audits a table: every change of a row, and that it is emptied.
 CREATE FUNCTION rigalpha.audit_enable(relation regclass, machine_column name DEFAULT NULL, redacted name[] DEFAULT '{}', ignored name[] DEFAULT '{}')
 	RETURNS void
@@ -2290,6 +2298,7 @@ BEGIN
 		EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', relation, made);
 		EXECUTE format('COMMENT ON TRIGGER %I ON %s IS %L', made, relation, 'Writes what happens to the table into the audit log');
 	END LOOP;
+	PERFORM rigalpha.audit_baseline(relation);
 END
 $$;
 COMMENT ON FUNCTION rigalpha.audit_enable(regclass, name, name[], name[])
@@ -3591,6 +3600,9 @@ SELECT rigalpha.audit_enable('rigalpha.sessions', redacted => '{token_hash}');
 SELECT rigalpha.audit_enable('rigalpha.api_tokens', redacted => '{secret_hash}', ignored => '{last_used_at}');
 -- Of an incident its beginning and its end are noted; its peak moves with every riskier reading.
 SELECT rigalpha.audit_enable('rigalpha.incidents', 'machine_id', ignored => '{peak_ts,peak_risk,top_sensors,explanation,detail}');
+SELECT rigalpha.audit_enable('rigalpha.machine_sensors', 'machine_id');
+-- That a job was asked for, begins and ends; not how far it is.
+SELECT rigalpha.audit_enable('rigalpha.jobs', ignored => '{phase,progress,pid}');
 -- Everything belongs to rigalpha_owner, who cannot log in; functions are closed to the public
 -- and then opened to the role that needs them.
 DO $$
@@ -3659,7 +3671,8 @@ GRANT INSERT (name, brokers, topic, config, workers, paused), UPDATE (name, brok
 GRANT DELETE ON rigalpha.sensors, rigalpha.thresholds, rigalpha.kafka_sources TO rigalpha_admin;
 GRANT INSERT, UPDATE, DELETE ON rigalpha.sensor_aliases TO rigalpha_admin;
 GRANT UPDATE (display_order) ON rigalpha.machine_sensors TO rigalpha_admin;
-GRANT INSERT, UPDATE, DELETE ON rigalpha.simulator_control TO rigalpha_admin;
+GRANT INSERT (name, running, rate, fault, fault_machine), UPDATE (name, running, rate, fault, fault_machine), DELETE
+	ON rigalpha.simulator_control TO rigalpha_admin;
 GRANT USAGE ON SEQUENCE rigalpha.machines_id_seq, rigalpha.sensors_id_seq, rigalpha.thresholds_id_seq,
 	rigalpha.kafka_sources_id_seq TO rigalpha_admin;
 GRANT EXECUTE ON FUNCTION rigalpha.setup, rigalpha.adopt, rigalpha.protect_data, rigalpha.set_threshold, rigalpha.create_kafka_source,
@@ -3678,6 +3691,6 @@ GRANT EXECUTE ON FUNCTION rigalpha.score, rigalpha.score_json, rigalpha.score_de
 	rigalpha.explain, rigalpha.detect, rigalpha.incidents TO rigalpha_viewer;
 
 GRANT SELECT ON rigalpha.audit_log, rigalpha.audit_export, rigalpha.audit_links, rigalpha.audit_entries, rigalpha.audit_chains TO rigalpha_admin;
-GRANT EXECUTE ON FUNCTION rigalpha.audit_verify, rigalpha.audit_decode, rigalpha.audit_row_image, rigalpha.audit_reconcile, rigalpha.audit_enable, rigalpha.audit_row,
+GRANT EXECUTE ON FUNCTION rigalpha.audit_verify, rigalpha.audit_decode, rigalpha.audit_row_image, rigalpha.audit_reconcile, rigalpha.audit_enable, rigalpha.audit_baseline, rigalpha.audit_row,
 	rigalpha.audit_truncate TO rigalpha_admin;
 GRANT EXECUTE ON FUNCTION rigalpha.audit_note TO rigalpha_operator;
