@@ -168,7 +168,8 @@ publish_in_file(void)
 {
 	if (publication.in_file)
 		return true;
-	publication.in_file = rig_note_file_append(rig_config.checkpoint_file, publication.note.data, publication.note.length);
+	publication.in_file = rig_note_file_append(rig_config.checkpoint_file, publication.note.data,
+											   publication.note.length);
 	if (!publication.in_file && enter(RIG_SIGNER_FAILING, "file"))
 		rig_log("error", "checkpoint failed", "could not write %s: %s", rig_config.checkpoint_file, strerror(errno));
 	return publication.in_file;
