@@ -17,12 +17,16 @@
 
 static const RigStatement INTEGRATE = {"integrate", "SELECT rigalpha.audit_integrate()", 0};
 
-/* The proof as digits, because a text of an array would have to be taken apart. */
+/*
+ * The proof as digits, because a text of an array would have to be taken apart. A log that is behind what
+ * was signed has none, so it is not asked for one: its text says how long it is.
+ */
 static const RigStatement PROPOSAL = {
 	"proposal",
 	"SELECT p.text, coalesce(pg_catalog.encode((SELECT pg_catalog.string_agg(c.hash, ''::bytea ORDER BY c.number)"
 	" FROM pg_catalog.unnest(p.consistency) WITH ORDINALITY AS c (hash, number)), 'hex'), '')"
-	" FROM rigalpha.audit_checkpoint_proposal($1::bigint) p",
+	" FROM rigalpha.audit_checkpoint_proposal(0::bigint) head,"
+	" LATERAL rigalpha.audit_checkpoint_proposal(CASE WHEN $1::bigint <= head.size THEN $1::bigint ELSE 0 END) p",
 	1
 };
 
