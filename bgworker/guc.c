@@ -29,6 +29,16 @@ int			rig_guc_batch_bytes = BATCH_BYTES_DEFAULT;
 int			rig_guc_batch_messages = BATCH_MESSAGES_DEFAULT;
 
 /*
+ * Topic that signed checkpoints of the audit log are sent to, so that they leave
+ * this machine; empty = none. Nobody who can write here should be able to write
+ * or delete there, so give the topic rights of its own.
+ */
+char	   *rig_guc_checkpoint_topic = NULL;
+
+/* Kafka source whose brokers and properties are used for that topic. */
+char	   *rig_guc_checkpoint_source = NULL;
+
+/*
  * Databases to serve, a list of names as in search_path. Each gets one
  * supervisor, also before the extension exists in it. A database must be taken
  * off the list, or dropped WITH (FORCE), before DROP DATABASE.
@@ -86,6 +96,10 @@ rig_guc_define(void)
 				   &rig_guc_batch_bytes, BATCH_BYTES_DEFAULT, BATCH_BYTES_MIN, BATCH_BYTES_MAX, GUC_UNIT_BYTE);
 	define_integer("rigalpha_worker.batch_messages", "Most messages stored by one transaction.",
 				   &rig_guc_batch_messages, BATCH_MESSAGES_DEFAULT, 1, BATCH_MESSAGES_MAX, 0);
+	DefineCustomStringVariable("rigalpha_worker.checkpoint_source", "Kafka source whose brokers take the checkpoints.", NULL,
+							   &rig_guc_checkpoint_source, "", PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("rigalpha_worker.checkpoint_topic", "Topic that checkpoints of the audit log are sent to.", NULL,
+							   &rig_guc_checkpoint_topic, "", PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("rigalpha_worker.databases", "Databases whose Kafka sources are consumed.", NULL,
 							   &rig_guc_databases, "", PGC_SIGHUP, GUC_LIST_INPUT, check_databases, NULL, NULL);
 	define_integer("rigalpha_worker.linger", "How long the first message of a batch waits for more.",

@@ -8,6 +8,8 @@
 
 extern int	rig_guc_batch_bytes;
 extern int	rig_guc_batch_messages;
+extern char *rig_guc_checkpoint_source;
+extern char *rig_guc_checkpoint_topic;
 extern char *rig_guc_databases;
 extern int	rig_guc_linger;
 extern int	rig_guc_lock_timeout;

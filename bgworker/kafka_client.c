@@ -24,6 +24,7 @@
 #define LOG_LINES 32
 #define LOG_TEXT 512
 #define QUERY_TIMEOUT_MS 5000
+#define DELIVERY_TIMEOUT_MS "30000"
 #define VERSION_2_2 0x020200ff
 
 typedef struct LogLine
@@ -653,4 +654,112 @@ rig_kafka_next_log(RigKafka *kafka, int *level, char *text, size_t text_size)
 	kafka->log_first = (kafka->log_first + 1) % LOG_LINES;
 	kafka->log_count--;
 	return true;
+}
+
+/*
+ * Producing
+ */
+
+struct RigKafkaProducer
+{
+	rd_kafka_t *client;
+	char		topic[RIG_KAFKA_TEXT];
+	RigKafkaDelivery delivery;
+	char		error[RIG_KAFKA_TEXT];
+};
+
+static void
+handle_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, void *opaque)
+{
+	RigKafkaProducer *producer = opaque;
+
+	producer->delivery = message->err == RD_KAFKA_RESP_ERR_NO_ERROR ? RIG_KAFKA_SENT : RIG_KAFKA_FAILED;
+	copy_text(producer->error, sizeof(producer->error), rd_kafka_err2str(message->err));
+	(void) client;
+}
+
+/* What goes wrong is told by the message that is not delivered. */
+static void
+ignore_log(const rd_kafka_t *client, int level, const char *facility, const char *text)
+{
+	(void) client;
+	(void) level;
+	(void) facility;
+	(void) text;
+}
+
+static bool
+configure_producer(rd_kafka_conf_t *conf, const RigKafkaOptions *options, char *error, size_t error_size)
+{
+	return set_property(conf, "client.id", options->client_id, false, error, error_size) &&
+		set_properties(conf, options, error, error_size) &&
+		set_property(conf, "bootstrap.servers", options->brokers, false, error, error_size) &&
+		set_property(conf, "message.timeout.ms", DELIVERY_TIMEOUT_MS, false, error, error_size) &&
+		set_property(conf, "enable.idempotence", "true", false, error, error_size);
+}
+
+RigKafkaProducer *
+rig_kafka_producer_open(const RigKafkaOptions *options, char *error, size_t error_size)
+{
+	RigKafkaProducer *producer = calloc(1, sizeof(RigKafkaProducer));
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	sigset_t	all;
+	sigset_t	before;
+
+	copy_text(error, error_size, "out of memory");
+	if (producer != NULL && configure_producer(conf, options, error, error_size))
+	{
+		copy_text(producer->topic, sizeof(producer->topic), options->topic);
+		rd_kafka_conf_set_opaque(conf, producer);
+		rd_kafka_conf_set_dr_msg_cb(conf, handle_delivery);
+		rd_kafka_conf_set_log_cb(conf, ignore_log);
+		sigfillset(&all);
+		pthread_sigmask(SIG_BLOCK, &all, &before);
+		producer->client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error, error_size);
+		pthread_sigmask(SIG_SETMASK, &before, NULL);
+		if (producer->client != NULL)
+			return producer;
+	}
+	rd_kafka_conf_destroy(conf);
+	free(producer);
+	return NULL;
+}
+
+bool
+rig_kafka_producer_send(RigKafkaProducer *producer, const char *key, const char *payload,
+						char *error, size_t error_size)
+{
+	rd_kafka_resp_err_t result = rd_kafka_producev(producer->client, RD_KAFKA_V_TOPIC(producer->topic),
+												   RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+												   RD_KAFKA_V_KEY(key, strlen(key)),
+												   RD_KAFKA_V_VALUE((void *) payload, strlen(payload)),
+												   RD_KAFKA_V_END);
+
+	if (result == RD_KAFKA_RESP_ERR_NO_ERROR)
+		producer->delivery = RIG_KAFKA_SENDING;
+	else
+		copy_text(error, error_size, rd_kafka_err2str(result));
+	return result == RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+RigKafkaDelivery
+rig_kafka_producer_poll(RigKafkaProducer *producer, char *error, size_t error_size)
+{
+	RigKafkaDelivery delivery;
+
+	rd_kafka_poll(producer->client, 0);
+	delivery = producer->delivery;
+	if (delivery == RIG_KAFKA_FAILED)
+		copy_text(error, error_size, producer->error);
+	if (delivery != RIG_KAFKA_SENDING)
+		producer->delivery = RIG_KAFKA_IDLE;
+	return delivery;
+}
+
+void
+rig_kafka_producer_close(RigKafkaProducer *producer)
+{
+	rd_kafka_purge(producer->client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+	rd_kafka_destroy(producer->client);
+	free(producer);
 }

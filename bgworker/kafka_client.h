@@ -132,4 +132,30 @@ extern void rig_kafka_mirror_counts(const RigKafka *kafka, int64_t *done, int64_
 /* Next log line of the client library, with its syslog level; false when none. */
 extern bool rig_kafka_next_log(RigKafka *kafka, int *level, char *text, size_t text_size);
 
+/*
+ * A producer, which sends one message at a time.
+ */
+typedef struct RigKafkaProducer RigKafkaProducer;
+
+typedef enum RigKafkaDelivery
+{
+	RIG_KAFKA_IDLE,
+	RIG_KAFKA_SENDING,
+	RIG_KAFKA_SENT,				/* the brokers have it; told once, as is the next */
+	RIG_KAFKA_FAILED
+} RigKafkaDelivery;
+
+/* group_id is not used. */
+extern RigKafkaProducer *rig_kafka_producer_open(const RigKafkaOptions *options, char *error, size_t error_size);
+
+/* Begin to send; false with a text when the message was not taken. */
+extern bool rig_kafka_producer_send(RigKafkaProducer *producer, const char *key, const char *payload,
+									char *error, size_t error_size);
+
+/* What became of the message; never waits. The text explains a failure. */
+extern RigKafkaDelivery rig_kafka_producer_poll(RigKafkaProducer *producer, char *error, size_t error_size);
+
+/* Give up what is being sent. */
+extern void rig_kafka_producer_close(RigKafkaProducer *producer);
+
 #endif

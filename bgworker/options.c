@@ -43,10 +43,23 @@ forget_secrets(RigKafkaProperty *properties, int count)
 	}
 }
 
+/* Translate all properties; forget_secrets() is due whatever comes of it. */
+static RigKafkaProperty *
+translate_properties(const RigSource *source, char *error, size_t error_size, bool *translated)
+{
+	RigKafkaProperty *properties = palloc0((source->property_count + 1) * sizeof(RigKafkaProperty));
+
+	*translated = true;
+	for (int i = 0; i < source->property_count && *translated; i++)
+		*translated = translate_property(&source->properties[i], &properties[i], error, error_size);
+	return properties;
+}
+
 RigKafka *
 rig_options_open(const RigSource *source, int slot, char *error, size_t error_size)
 {
-	RigKafkaProperty *properties = palloc0((source->property_count + 1) * sizeof(RigKafkaProperty));
+	bool		translated;
+	RigKafkaProperty *properties = translate_properties(source, error, error_size, &translated);
 	RigKafkaOptions options = {
 		.brokers = source->brokers,
 		.topic = source->topic,
@@ -55,13 +68,26 @@ rig_options_open(const RigSource *source, int slot, char *error, size_t error_si
 		.properties = properties,
 		.property_count = source->property_count
 	};
-	RigKafka   *kafka = NULL;
-	bool		translated = true;
+	RigKafka   *kafka = translated ? rig_kafka_open(&options, error, error_size) : NULL;
 
-	for (int i = 0; i < source->property_count && translated; i++)
-		translated = translate_property(&source->properties[i], &properties[i], error, error_size);
-	if (translated)
-		kafka = rig_kafka_open(&options, error, error_size);
 	forget_secrets(properties, source->property_count);
 	return kafka;
+}
+
+RigKafkaProducer *
+rig_options_open_producer(const RigSource *source, const char *topic, char *error, size_t error_size)
+{
+	bool		translated;
+	RigKafkaProperty *properties = translate_properties(source, error, error_size, &translated);
+	RigKafkaOptions options = {
+		.brokers = source->brokers,
+		.topic = topic,
+		.client_id = psprintf("rigalpha-%s-checkpoints", source->database),
+		.properties = properties,
+		.property_count = source->property_count
+	};
+	RigKafkaProducer *producer = translated ? rig_kafka_producer_open(&options, error, error_size) : NULL;
+
+	forget_secrets(properties, source->property_count);
+	return producer;
 }

@@ -13,4 +13,8 @@
  */
 extern RigKafka *rig_options_open(const RigSource *source, int slot, char *error, size_t error_size);
 
+/* Open a producer into a topic with the brokers and properties of a source. */
+extern RigKafkaProducer *rig_options_open_producer(const RigSource *source, const char *topic,
+												   char *error, size_t error_size);
+
 #endif

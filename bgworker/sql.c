@@ -18,6 +18,8 @@ static RigStatement abi_statement = {"SELECT rigalpha.worker_abi()"};
 static RigStatement maintenance_statement = {"SELECT rigalpha.maintenance_tick()"};
 static RigStatement training_statement = {"SELECT rigalpha.training_tick()"};
 static RigStatement watch_statement = {"SELECT rigalpha.watch_machines()"};
+static RigStatement next_checkpoint_statement = {"SELECT size, note FROM rigalpha.worker_next_checkpoint()"};
+static RigStatement exported_statement = {"SELECT rigalpha.worker_checkpoint_exported($1, $2)", 2, {INT8OID, TEXTOID}};
 static RigStatement claim_statement = {
 	"SELECT \"partition\", next_offset, generation FROM rigalpha.worker_claim($1, $2, $3, $4, $5)",
 	5, {INT4OID, INT4OID, INT4OID, INT4OID, INT4OID}
@@ -81,6 +83,40 @@ bool
 rig_sql_watch_tick(RigFailure *failure)
 {
 	return rig_statement_run(&watch_statement, NULL, NULL, NULL, NULL, failure);
+}
+
+typedef struct Checkpoint
+{
+	int64		size;
+	char	   *note;
+} Checkpoint;
+
+static void
+read_checkpoint(void *context, HeapTuple row, TupleDesc shape)
+{
+	Checkpoint *checkpoint = context;
+
+	checkpoint->size = rig_row_int64(row, shape, 1, -1);
+	checkpoint->note = rig_row_text(row, shape, 2);
+}
+
+bool
+rig_sql_next_checkpoint(int64 *size, char **note, RigFailure *failure)
+{
+	Checkpoint	checkpoint = {-1, NULL};
+	bool		done = rig_statement_run(&next_checkpoint_statement, NULL, NULL, read_checkpoint, &checkpoint, failure);
+
+	*size = checkpoint.size;
+	*note = checkpoint.note;
+	return done;
+}
+
+bool
+rig_sql_checkpoint_exported(int64 size, const char *note, RigFailure *failure)
+{
+	Datum		values[] = {Int64GetDatum(size), CStringGetTextDatum(note)};
+
+	return rig_statement_run(&exported_statement, values, NULL, NULL, NULL, failure);
 }
 
 /* Append a claimed partition; the array was made for all partitions of the topic. */

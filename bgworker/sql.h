@@ -35,6 +35,10 @@ extern bool rig_sql_maintenance_tick(RigFailure *failure);
 extern bool rig_sql_training_tick(RigFailure *failure);
 extern bool rig_sql_watch_tick(RigFailure *failure);
 
+/* The oldest checkpoint that was not exported, with its note in the caller's context; size -1 = none. */
+extern bool rig_sql_next_checkpoint(int64 *size, char **note, RigFailure *failure);
+extern bool rig_sql_checkpoint_exported(int64 size, const char *note, RigFailure *failure);
+
 extern bool rig_sql_claim(const RigSlot *slot, int partition_count, RigLease *lease, RigFailure *failure);
 extern bool rig_sql_ingest(int32 source, int64 generation, const RigKafkaMessage *messages, int count,
 						   RigIngested *ingested, RigFailure *failure);

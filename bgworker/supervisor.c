@@ -5,6 +5,7 @@
  */
 #include "worker.h"
 
+#include "checkpoint_export.h"
 #include "child.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -22,6 +23,8 @@
 #define MAINTENANCE_RETRY_US INT64CONST(10000000)
 #define TRAINING_INTERVAL_US INT64CONST(5000000)
 #define WATCH_INTERVAL_US INT64CONST(5000000)
+#define EXPORT_INTERVAL_US INT64CONST(1000000)
+#define EXPORT_RETRY_US INT64CONST(10000000)
 
 typedef enum SupervisorState
 {
@@ -63,6 +66,7 @@ static Tick ticks[] = {
 	{"maintenance", rig_sql_maintenance_tick, MAINTENANCE_INTERVAL_US, MAINTENANCE_RETRY_US},
 	{"training", rig_sql_training_tick, TRAINING_INTERVAL_US, TRAINING_INTERVAL_US},
 	{"watch", rig_sql_watch_tick, WATCH_INTERVAL_US, WATCH_INTERVAL_US},
+	{"export of checkpoints", rig_checkpoint_export_tick, EXPORT_INTERVAL_US, EXPORT_RETRY_US},
 };
 
 /* Enter a state and say so, once. */

@@ -89,3 +89,5 @@ GRANT SELECT ON rigalpha.audit_log, rigalpha.audit_export, rigalpha.audit_links,
 GRANT EXECUTE ON FUNCTION rigalpha.audit_verify, rigalpha.audit_decode, rigalpha.audit_row_image, rigalpha.audit_reconcile, rigalpha.audit_enable, rigalpha.audit_baseline, rigalpha.audit_row,
 	rigalpha.audit_truncate TO rigalpha_admin;
 GRANT EXECUTE ON FUNCTION rigalpha.audit_note TO rigalpha_operator;
+
+GRANT EXECUTE ON FUNCTION rigalpha.worker_next_checkpoint, rigalpha.worker_checkpoint_exported TO rigalpha_worker;

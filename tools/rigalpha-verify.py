@@ -12,7 +12,8 @@ Exit status: 0 clean, 1 problems, 2 the input cannot be used.
 LINKS is CSV with the columns chain, seq, epoch, entry_id, payload_hex, prev_hex, leaf_hex, link_hex
 and idx, in any order of rows: all links of the log, idx empty while a link is not in the tree, and
 payload_hex empty where the payload was dropped. LABELS is CSV with the columns chain and label.
-A checkpoint is a signed note (C2SP), a key a line name+id+base64, PEM, or 32 bytes.
+A checkpoint is a signed note (C2SP); of a file that checkpoints were appended to, the last one counts. A
+key is a line name+id+base64, PEM, or 32 bytes.
 
     PAYLOAD_HASH     the payload is not what the leaf was made of
     BAD_DECODE       the payload is no entry, or that of another link
@@ -46,6 +47,8 @@ from dataclasses import dataclass, field
 COLUMNS = ("chain", "seq", "epoch", "entry_id", "payload_hex", "prev_hex", "leaf_hex", "link_hex", "idx")
 FIRST_SEQ = 1
 NO_HEAD = bytes(32)
+ORIGIN = b"rigalpha/"
+SIGNATURES = "\n\n— ".encode()
 ED25519_ALGORITHM = b"\x01"
 ED25519_SPKI = bytes.fromhex("302a300506032b6570032100")
 
@@ -308,8 +311,17 @@ def parse_signature(line):
     return name, base64.b64decode(data, validate=True)
 
 
+def last_note(data):
+    """From the line that begins the last whole checkpoint; what a crash left of one is passed over."""
+    start = data.rfind(b"\n" + ORIGIN)
+    while start >= 0 and not (SIGNATURES in data[start:] and data.endswith(b"\n")):
+        data = data[:start]
+        start = data.rfind(b"\n" + ORIGIN)
+    return data[start + 1:]
+
+
 def read_note(path):
-    data = read_file(path)
+    data = last_note(read_file(path))
     try:
         end = data.rindex(b"\n\n") + 1
         lines = data[:end].decode().split("\n")

@@ -9,7 +9,8 @@
 #   HISTORY_HOURS   hours of the past to send through Kafka before the live data (default 2)
 #   MACHINES        machines of the simulator (default 3); 0 starts no simulator
 #   RATE            live messages per second and machine (default 2)
-# A start begins with an empty database. It writes FOLDER/env for clients; stop removes it.
+# A start begins with an empty database. It writes FOLDER/env for clients; stop removes it. FOLDER/signing holds the key
+# of the checkpoints of the audit log (key), its public part (key.pub), and the checkpoints of this start (checkpoints).
 set -euo pipefail
 # shellcheck source=tools/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -157,12 +158,21 @@ sidecar_ready()
 	curl -fsS -o /dev/null "$URL/readyz"
 }
 
+# A key is for one log, so an empty database gets another one.
+make_signing_key()
+{
+	as_user rm -rf "$DIR/signing"
+	private_directory "$DIR/signing"
+	as_user "$(program_of sidecar)" --make-key "$DIR/signing/key" rigalpha/demo | write_private "$DIR/signing/key.pub"
+}
+
 start_sidecar()
 {
 	say "starting the sidecar on 127.0.0.1:$HTTP_PORT…"
 	(
 		use_login rigalpha_web
 		export RIGALPHA_LISTEN=127.0.0.1:$HTTP_PORT RIGALPHA_WEB_ROOT=$BUILD/ui
+		export RIGALPHA_SIGNING_KEY=$DIR/signing/key RIGALPHA_CHECKPOINT_FILE=$DIR/signing/checkpoints
 		start_program sidecar
 	)
 	await_program sidecar sidecar_ready
@@ -265,6 +275,7 @@ start_stack()
 	start_broker
 	create_database
 	create_source
+	make_signing_key
 	start_sidecar
 	await_worker
 	[ "$MACHINES" = 0 ] || start_simulator

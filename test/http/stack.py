@@ -63,14 +63,14 @@ def values_of(machine, sensor):
 
 
 @contextlib.contextmanager
-def locked_table(table):
+def locked_table(table, database=None):
     """Holds a lock on a table that nobody else gets past."""
-    session = subprocess.Popen(["psql", "-Xq"], stdin=subprocess.PIPE, text=True)
+    session = subprocess.Popen(["psql", "-Xq"] + (["-d", database] if database else []), stdin=subprocess.PIPE, text=True)
     try:
         session.stdin.write(f"BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE;\n")
         session.stdin.flush()
         wait_until(lambda: sql("SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted"
-                               f" AND relation = '{table}'::regclass") == [["1"]])
+                               f" AND relation = '{table}'::regclass", database) == [["1"]])
         yield
     finally:
         session.communicate("ROLLBACK;\n", 10)

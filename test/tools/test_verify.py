@@ -387,6 +387,28 @@ def check_signatures():
     ok("\x1b" not in result.stdout, "nothing of a note reaches the terminal raw")
 
 
+def check_appended():
+    """A file that checkpoints were appended to, as the signer leaves it."""
+    notes = [checkpoint["note"] for checkpoint in VECTORS["checkpoints"]]
+    write("appended", "\n".join(notes))
+    result = verify(rows(), *anchored("appended"))
+    finds(result, [], "of several checkpoints in a file one counts")
+    says(result, "not checked: the lines epoch", "and is checked")
+    log = rows()
+    for row in log:
+        row["idx"] = row["idx"] if int(row["idx"]) < 10 else ""
+    finds(verify(log, *anchored("appended")), ["CHECKPOINT_AHEAD @11"], "the last one")
+    lengths = range(1, len(notes[-1].encode()), 7)
+    seen = set()
+    for length in lengths:
+        write("torn", "\n".join(notes[:-1] + [""]).encode() + notes[-1].encode()[:length])
+        seen.update(found(verify(log[:7], *anchored("torn"))))
+    ok({problem for problem in seen if "CHECKPOINT" in problem} == {"CHECKPOINT_AHEAD @8"},
+       "what a crash left of the last one is passed over", seen)
+    write("resumed", "\n".join([notes[0], notes[1][:40], notes[2]]))
+    finds(verify(rows(), *anchored("resumed")), [], "also in the middle")
+
+
 def check_unusable():
     def refuses(result, message, name):
         ok(result.returncode == 2 and message in result.stderr and "Traceback" not in result.stderr, name,
@@ -420,5 +442,5 @@ def run():
     check_vectors(load_verifier())
     check_generator()
     for check in (check_clean, check_edit, check_epochs, check_delete, check_cut, check_insert, check_reorder,
-                  check_payloads, check_signatures, check_unusable):
+                  check_payloads, check_signatures, check_appended, check_unusable):
         check()

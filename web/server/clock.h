@@ -9,6 +9,9 @@
 /* Milliseconds of the monotonic clock. */
 extern int64_t rig_clock_now(void);
 
+/* Microseconds since 1970, UTC. */
+extern int64_t rig_clock_unix_us(void);
+
 /* Current UTC time as 2026-01-05T12:00:00.123Z. */
 extern void rig_clock_format(char *text, size_t size);
 

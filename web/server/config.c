@@ -64,6 +64,12 @@ static const Setting SETTINGS[] = {
 	NUMBER("RIGALPHA_STREAM_TIMEOUT_MS", stream_timeout_ms, 25000, 100, 600000, "time until a stream whose client takes nothing is dropped"),
 	NUMBER("RIGALPHA_HEARTBEAT_MS", heartbeat_ms, 15000, 100, 600000, "pause between heartbeats of a stream"),
 	NUMBER("RIGALPHA_STOP_MS", stop_ms, 5000, 100, 60000, "time to finish open requests on SIGTERM"),
+	TEXT("RIGALPHA_SIGNING_KEY", signing_key, "",
+		 "file of the private key that signs checkpoints of the audit log (see --make-key); without it none are signed"),
+	TEXT("RIGALPHA_CHECKPOINT_FILE", checkpoint_file, "", "file that signed checkpoints are appended to"),
+	NUMBER("RIGALPHA_CHECKPOINT_MS", checkpoint_ms, 10000, 100, 3600000, "pause between checkpoints while the log grows"),
+	NUMBER("RIGALPHA_CHECKPOINT_IDLE_MS", checkpoint_idle_ms, 300000, 100, 86400000,
+		   "pause between checkpoints of a log that does not grow"),
 };
 
 #define SETTING_COUNT (sizeof(SETTINGS) / sizeof(SETTINGS[0]))
@@ -116,6 +122,11 @@ rig_config_load(void)
 	if (rig_config.pool_min > rig_config.pool_max)
 	{
 		fprintf(stderr, "rigalpha-web: RIGALPHA_POOL_MIN must not exceed RIGALPHA_POOL_MAX\n");
+		return false;
+	}
+	if (*rig_config.checkpoint_file != '\0' && *rig_config.signing_key == '\0')
+	{
+		fprintf(stderr, "rigalpha-web: RIGALPHA_CHECKPOINT_FILE needs RIGALPHA_SIGNING_KEY\n");
 		return false;
 	}
 	if (rig_config.max_body_read < rig_config.max_body)

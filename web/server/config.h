@@ -37,6 +37,10 @@ typedef struct RigConfig
 	int64_t		stream_timeout_ms;
 	int64_t		heartbeat_ms;
 	int64_t		stop_ms;
+	const char *signing_key;
+	const char *checkpoint_file;
+	int64_t		checkpoint_ms;
+	int64_t		checkpoint_idle_ms;
 } RigConfig;
 
 /* Written by rig_config_load before any thread starts, read-only afterwards. */

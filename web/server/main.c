@@ -9,31 +9,29 @@
 
 #include "address.h"
 #include "clock.h"
+#include "commands.h"
 #include "config.h"
 #include "deadlines.h"
 #include "ingest_queue.h"
 #include "listener.h"
 #include "log.h"
 #include "pool.h"
+#include "signer.h"
 #include "sse_feed.h"
 #include "sse_hub.h"
 #include "static_files.h"
 #include "workers.h"
 
-#ifndef RIG_VERSION
-#define RIG_VERSION "unknown"
-#endif
-
 #define SWEEP_INTERVAL_MS 100
-#define EXIT_CONFIGURATION 2
 
 static void
 print_help(void)
 {
 	printf("rigalpha-web serves the dashboard and the HTTP interface of the rigalpha extension.\n\n"
-		   "usage: rigalpha-web [--help | --version]\n\n"
-		   "It runs until SIGTERM or SIGINT, finishes open requests, and logs JSON lines to standard error.\n"
-		   "Settings are environment variables:\n\n");
+		   "Without arguments it runs until SIGTERM or SIGINT, finishes open requests, and logs JSON lines to standard\n"
+		   "error. Other uses:\n\n");
+	rig_commands_describe();
+	printf("\nSettings are environment variables:\n\n");
 	rig_config_describe(stdout);
 }
 
@@ -96,7 +94,7 @@ start_threads(int socket_fd)
 {
 	rig_sse_hub_start();
 	return rig_pool_start() && rig_workers_start() && rig_ingest_queue_start() &&
-		rig_sse_feed_start() && rig_listener_start(socket_fd);
+		rig_sse_feed_start() && rig_signer_start() && rig_listener_start(socket_fd);
 }
 
 /* The listener goes last: the other threads may still be inside a call that resumes a request. */
@@ -105,6 +103,7 @@ stop_threads(void)
 {
 	rig_ingest_queue_stop();
 	rig_sse_feed_stop();
+	rig_signer_stop();
 	rig_workers_stop();
 	rig_pool_stop();
 	rig_listener_stop();
@@ -122,7 +121,12 @@ run(void)
 	if (!rig_address_parse(rig_config.listen, &address, text, sizeof(text)))
 	{
 		rig_log("error", "start refused", "%s", text);
-		return EXIT_CONFIGURATION;
+		return RIG_EXIT_CONFIGURATION;
+	}
+	if (!rig_signer_open(text, sizeof(text)))
+	{
+		rig_log("error", "start refused", "%s", text);
+		return RIG_EXIT_CONFIGURATION;
 	}
 	socket_fd = rig_address_listen(&address, text, sizeof(text));
 	if (socket_fd < 0)
@@ -160,17 +164,9 @@ main(int argc, char **argv)
 		print_help();
 		return EXIT_SUCCESS;
 	}
-	if (argc == 2 && strcmp(argv[1], "--version") == 0)
-	{
-		printf("rigalpha-web %s\n", RIG_VERSION);
-		return EXIT_SUCCESS;
-	}
-	if (argc != 1)
-	{
-		fprintf(stderr, "rigalpha-web: unknown argument; try --help\n");
-		return EXIT_CONFIGURATION;
-	}
+	if (argc > 1)
+		return rig_command_run(argc, argv);
 	if (!rig_config_load())
-		return EXIT_CONFIGURATION;
+		return RIG_EXIT_CONFIGURATION;
 	return run();
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "durable_file.h"
 
 static bool
 make_key_text(const char *name, char text[RIG_NOTE_KEY_TEXT_SIZE])
@@ -26,45 +27,6 @@ make_key_text(const char *name, char text[RIG_NOTE_KEY_TEXT_SIZE])
 		rig_note_signer_release(&signer);
 	}
 	return made;
-}
-
-static bool
-write_all(int fd, const char *text, size_t length)
-{
-	while (length > 0)
-	{
-		ssize_t		written = write(fd, text, length);
-
-		if (written < 0 && errno != EINTR)
-			return false;
-		if (written > 0)
-		{
-			text += written;
-			length -= (size_t) written;
-		}
-	}
-	return true;
-}
-
-/* Makes the name of a new file survive a crash. */
-static bool
-sync_folder(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char		folder[4096];
-	int			fd;
-	bool		synced;
-
-	if (slash == NULL)
-		snprintf(folder, sizeof(folder), ".");
-	else
-		snprintf(folder, sizeof(folder), "%.*s", slash == path ? 1 : (int) (slash - path), path);
-	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	synced = fsync(fd) == 0;
-	close(fd);
-	return synced;
 }
 
 bool
@@ -87,9 +49,9 @@ rig_note_key_create(const char *path, const char *name, char *error, size_t erro
 		snprintf(error, error_size, "could not create %s: %s", path, strerror(errno));
 		return false;
 	}
-	written = write_all(fd, text, strlen(text)) && write_all(fd, "\n", 1) && fsync(fd) == 0;
+	written = rig_file_write_all(fd, text, strlen(text)) && rig_file_write_all(fd, "\n", 1) && fsync(fd) == 0;
 	OPENSSL_cleanse(text, sizeof(text));
-	written = close(fd) == 0 && written && sync_folder(path);
+	written = close(fd) == 0 && written && rig_file_sync_folder(path);
 	if (!written)
 	{
 		snprintf(error, error_size, "could not write %s: %s", path, strerror(errno));
