@@ -15,6 +15,7 @@ static RigStatement extension_present = {
 	"WHERE e.extname OPERATOR(pg_catalog.=) '" RIG_WORKER_EXTENSION "' AND p.proname OPERATOR(pg_catalog.=) 'worker_abi')"
 };
 static RigStatement abi_statement = {"SELECT rigalpha.worker_abi()"};
+static RigStatement audit_statement = {"SELECT rigalpha.audit_tick()"};
 static RigStatement maintenance_statement = {"SELECT rigalpha.maintenance_tick()"};
 static RigStatement training_statement = {"SELECT rigalpha.training_tick()"};
 static RigStatement watch_statement = {"SELECT rigalpha.watch_machines()"};
@@ -71,6 +72,12 @@ bool
 rig_sql_maintenance_tick(RigFailure *failure)
 {
 	return rig_statement_run(&maintenance_statement, NULL, NULL, NULL, NULL, failure);
+}
+
+bool
+rig_sql_audit_tick(RigFailure *failure)
+{
+	return rig_statement_run(&audit_statement, NULL, NULL, NULL, NULL, failure);
 }
 
 bool

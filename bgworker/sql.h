@@ -32,6 +32,7 @@ typedef struct RigSlot
 extern bool rig_sql_extension_present(bool *present, RigFailure *failure);
 extern bool rig_sql_abi(int32 *abi, RigFailure *failure);
 extern bool rig_sql_maintenance_tick(RigFailure *failure);
+extern bool rig_sql_audit_tick(RigFailure *failure);
 extern bool rig_sql_training_tick(RigFailure *failure);
 extern bool rig_sql_watch_tick(RigFailure *failure);
 

@@ -18,6 +18,7 @@
 #define TICK_MS 250
 #define MAINTENANCE_INTERVAL_US INT64CONST(60000000)
 #define UNWANTED_GRACE_US INT64CONST(3000000)
+#define AUDIT_INTERVAL_US INT64CONST(10000000)
 #define REPORT_INTERVAL_US INT64CONST(2000000)
 /* After a failed tick, which may have met a lock. */
 #define MAINTENANCE_RETRY_US INT64CONST(10000000)
@@ -64,6 +65,7 @@ typedef struct Tick
 
 static Tick ticks[] = {
 	{"maintenance", rig_sql_maintenance_tick, MAINTENANCE_INTERVAL_US, MAINTENANCE_RETRY_US},
+	{"audit", rig_sql_audit_tick, AUDIT_INTERVAL_US, AUDIT_INTERVAL_US},
 	{"training", rig_sql_training_tick, TRAINING_INTERVAL_US, TRAINING_INTERVAL_US},
 	{"watch", rig_sql_watch_tick, WATCH_INTERVAL_US, WATCH_INTERVAL_US},
 	{"export of checkpoints", rig_checkpoint_export_tick, EXPORT_INTERVAL_US, EXPORT_RETRY_US},

@@ -98,12 +98,13 @@ CREATE FUNCTION rigalpha.audit_note(note text, machine text DEFAULT NULL) RETURN
 	$$;
 COMMENT ON FUNCTION rigalpha.audit_note(text, text) IS 'Writes a note of the user into the audit log, on the chain of a machine if one is named';
 
-CREATE FUNCTION rigalpha.audit_verify(chain integer DEFAULT NULL)
+CREATE FUNCTION rigalpha.audit_verify(chain integer DEFAULT NULL, from_seq bigint DEFAULT NULL, to_seq bigint DEFAULT NULL, checkpoint text DEFAULT NULL)
 	RETURNS TABLE (problem text, chain_number integer, seq bigint, entry_id bigint, expected text, found text)
 	LANGUAGE c STABLE PARALLEL UNSAFE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'rig_audit_verify';
-COMMENT ON FUNCTION rigalpha.audit_verify(integer) IS 'Computes the audit log again; one row per problem, none when it is whole';
+COMMENT ON FUNCTION rigalpha.audit_verify(integer, bigint, bigint, text)
+	IS 'Computes the audit log again, or a part of it; one row per problem, none when it is whole. The tree is compared with a checkpoint if one is given, whose signature is not checked here';
 
 CREATE FUNCTION rigalpha.audit_baseline(relation regclass) RETURNS bigint
 	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
@@ -269,19 +270,3 @@ COMMENT ON COLUMN rigalpha.audit_log.transaction_at IS 'When its transaction beg
 COMMENT ON COLUMN rigalpha.audit_log.key IS 'Primary key of the row';
 COMMENT ON COLUMN rigalpha.audit_log.old IS 'The row before, as texts';
 COMMENT ON COLUMN rigalpha.audit_log.new IS 'The row after, as texts; or what was noted';
-
-CREATE VIEW rigalpha.audit_export AS
-	SELECT l.chain, l.seq, l.epoch, l.entry_id, encode(e.payload, 'hex') AS payload_hex, encode(l.prev, 'hex') AS prev_hex,
-		encode(l.leaf, 'hex') AS leaf_hex, encode(l.link, 'hex') AS link_hex, NULL::bigint AS idx
-	FROM rigalpha.audit_links l
-	LEFT JOIN rigalpha.audit_entries e ON e.id = l.entry_id;
-COMMENT ON VIEW rigalpha.audit_export IS 'The log as tools/rigalpha-verify.py reads it, for COPY TO CSV WITH HEADER';
-COMMENT ON COLUMN rigalpha.audit_export.chain IS 'Chain';
-COMMENT ON COLUMN rigalpha.audit_export.seq IS 'Place in the chain';
-COMMENT ON COLUMN rigalpha.audit_export.epoch IS 'Epoch';
-COMMENT ON COLUMN rigalpha.audit_export.entry_id IS 'Entry';
-COMMENT ON COLUMN rigalpha.audit_export.payload_hex IS 'Bytes of the entry; null = gone';
-COMMENT ON COLUMN rigalpha.audit_export.prev_hex IS 'Hash that the link follows';
-COMMENT ON COLUMN rigalpha.audit_export.leaf_hex IS 'Hash of the entry';
-COMMENT ON COLUMN rigalpha.audit_export.link_hex IS 'Hash of the link';
-COMMENT ON COLUMN rigalpha.audit_export.idx IS 'Place in the tree of signed checkpoints; null = in none';

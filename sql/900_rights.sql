@@ -91,3 +91,10 @@ GRANT EXECUTE ON FUNCTION rigalpha.audit_verify, rigalpha.audit_decode, rigalpha
 GRANT EXECUTE ON FUNCTION rigalpha.audit_note TO rigalpha_operator;
 
 GRANT EXECUTE ON FUNCTION rigalpha.worker_next_checkpoint, rigalpha.worker_checkpoint_exported TO rigalpha_worker;
+
+-- The signer acts without a session: it learns hashes and how many entries there are.
+GRANT EXECUTE ON FUNCTION rigalpha.audit_integrate, rigalpha.audit_checkpoint_proposal, rigalpha.audit_store_checkpoint TO rigalpha_web;
+GRANT EXECUTE ON FUNCTION rigalpha.audit_tick TO rigalpha_worker;
+GRANT SELECT ON rigalpha.audit_checkpoints, rigalpha.audit_tree, rigalpha.audit_nodes, rigalpha.audit_guards TO rigalpha_admin;
+GRANT EXECUTE ON FUNCTION rigalpha.audit_integrate, rigalpha.audit_root, rigalpha.audit_inclusion, rigalpha.audit_consistency, rigalpha.audit_prove,
+	rigalpha.audit_guard, rigalpha.audit_check_guard, rigalpha.audit_head TO rigalpha_admin;

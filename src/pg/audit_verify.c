@@ -20,6 +20,7 @@
 #include "utils/timestamp.h"
 
 #include "audit.h"
+#include "audit_problem.h"
 #include "context_arena.h"
 #include "pg_compat.h"
 
@@ -66,6 +67,7 @@ typedef struct Verifier
 	Relation	entry_key;
 	IndexScanDesc entry_scan;
 	TupleTableSlot *entry;
+	int64		from_seq;		/* the first of each chain that is checked */
 	int64		found;			/* entries that have a link */
 
 	/* The link before the current one. */
@@ -98,8 +100,8 @@ typedef struct Row
 
 RIG_SQL_FUNCTION(rig_audit_verify);
 
-static char *
-hex(const uint8 *hash)
+char *
+rig_audit_hex(const uint8 *hash)
 {
 	char	   *text = palloc(65);
 
@@ -107,25 +109,35 @@ hex(const uint8 *hash)
 	return text;
 }
 
-static void
-report(Verifier *v, const char *problem, const Row *row, char *expected, char *found)
+void
+rig_audit_report(ReturnSetInfo *result, const char *problem, const RigAuditPlace *place, const char *expected,
+				 const char *found)
 {
-	Datum		values[6] = {CStringGetTextDatum(problem), Int32GetDatum(row->chain), Int64GetDatum(row->seq),
-	Int64GetDatum(row->entry_id)};
-	bool		nulls[6] = {false, false, row->seq == 0, false, expected == NULL, found == NULL};
+	Datum		values[6] = {CStringGetTextDatum(problem), Int32GetDatum(place->chain), Int64GetDatum(place->seq),
+	Int64GetDatum(place->entry_id)};
+	bool		nulls[6] = {false, place->seq == 0 && place->entry_id == 0, place->seq == 0, place->entry_id == 0,
+	expected == NULL, found == NULL};
 
 	if (expected != NULL)
 		values[4] = CStringGetTextDatum(expected);
 	if (found != NULL)
 		values[5] = CStringGetTextDatum(found);
-	tuplestore_putvalues(v->result->setResult, v->result->setDesc, values, nulls);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+static void
+report(Verifier *v, const char *problem, const Row *row, const char *expected, const char *found)
+{
+	RigAuditPlace place = {.chain = row->chain, .seq = row->seq, .entry_id = row->entry_id};
+
+	rig_audit_report(v->result, problem, &place, expected, found);
 }
 
 static void
 report_hashes(Verifier *v, const char *problem, const Row *row, const uint8 *expected, const uint8 *found)
 {
 	if (memcmp(expected, found, 32) != 0)
-		report(v, problem, row, hex(expected), hex(found));
+		report(v, problem, row, rig_audit_hex(expected), rig_audit_hex(found));
 }
 
 static const uint8 *
@@ -218,7 +230,7 @@ check_place(Verifier *v, const Row *row)
 {
 	bool		same_chain = v->has_last && v->chain == row->chain;
 	bool		begins = !same_chain || v->epoch != row->epoch;
-	int64		wanted = same_chain ? v->seq + 1 : 1;
+	int64		wanted = same_chain ? v->seq + 1 : v->from_seq;
 	RigAuditChain place = rig_audit_chain(&v->node, row->epoch, row->chain);
 	uint8		prev[32];
 
@@ -229,7 +241,7 @@ check_place(Verifier *v, const Row *row)
 	if (same_chain && row->epoch < v->epoch)
 		report(v, "EPOCH_BREAK", row, psprintf("%d", v->epoch), psprintf("%d", row->epoch));
 	/* After a gap what it follows is not there to compare with. */
-	if (row->seq != wanted)
+	if (row->seq != wanted || (!same_chain && wanted > 1))
 		return;
 	if (!begins)
 	{
@@ -287,6 +299,12 @@ check_row(Verifier *v, const Row *row)
 	rig_audit_link(&v->hasher, &place, (uint64) row->seq, row->prev, row->leaf, link);
 	report_hashes(v, "LINK_HASH", row, link, row->link);
 	check_entry(v, row);
+}
+
+/* What the next link is compared with; the link before a range is taken as it is. */
+static void
+remember(Verifier *v, const Row *row)
+{
 	v->has_last = true;
 	v->chain = row->chain;
 	v->epoch = row->epoch;
@@ -297,13 +315,13 @@ check_row(Verifier *v, const Row *row)
 static const char links_query[] =
 "SELECT l.chain, l.seq, l.epoch, l.entry_id, l.prev, l.leaf, l.link, c.label"
 " FROM rigalpha.audit_links l LEFT JOIN rigalpha.audit_chains c ON c.chain = l.chain"
-" WHERE $1 IS NULL OR l.chain = $1 ORDER BY l.chain, l.seq";
+" WHERE ($1 IS NULL OR l.chain = $1) AND l.seq BETWEEN $2 - 1 AND $3 ORDER BY l.chain, l.seq";
 
 static void
 check_links(Verifier *v, Datum *values, const char *nulls)
 {
-	Oid			types[] = {INT4OID};
-	Portal		portal = SPI_cursor_open_with_args(NULL, links_query, 1, types, values, nulls, true, 0);
+	Oid			types[] = {INT4OID, INT8OID, INT8OID};
+	Portal		portal = SPI_cursor_open_with_args(NULL, links_query, lengthof(types), types, values, nulls, true, 0);
 
 	do
 	{
@@ -316,8 +334,12 @@ check_links(Verifier *v, Datum *values, const char *nulls)
 		{
 			Row			row = read_row(SPI_tuptable->vals[i], SPI_tuptable->tupdesc);
 
-			find_entry(v, &row);
-			check_row(v, &row);
+			if (row.seq >= v->from_seq)
+			{
+				find_entry(v, &row);
+				check_row(v, &row);
+			}
+			remember(v, &row);
 		}
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(v->per_batch);
@@ -363,13 +385,17 @@ find_unlinked(Verifier *v, Datum *values, const char *nulls)
 	}
 }
 
-/* audit_verify(chain): problems of one chain, or of all (NULL), in one snapshot; no row when there are none. */
+/*
+ * audit_verify(chain, from_seq, to_seq, checkpoint): problems of one chain, or of all (NULL), in one snapshot; no row
+ * when there are none. A range is checked from the link before it on, which is taken as it is.
+ */
 Datum
 rig_audit_verify(PG_FUNCTION_ARGS)
 {
 	Verifier	v = {.result = (ReturnSetInfo *) fcinfo->resultinfo, .hasher = rig_audit_hasher_begin()};
-	Datum		values[] = {PG_ARGISNULL(0) ? (Datum) 0 : PG_GETARG_DATUM(0)};
-	const char *nulls = PG_ARGISNULL(0) ? "n" : NULL;
+	bool		whole = (PG_ARGISNULL(1) || PG_GETARG_INT64(1) <= 1) && PG_ARGISNULL(2);
+	Datum		values[] = {PG_ARGISNULL(0) ? (Datum) 0 : PG_GETARG_DATUM(0), Int64GetDatum(1), Int64GetDatum(PG_INT64_MAX)};
+	const char *nulls = PG_ARGISNULL(0) ? "n  " : NULL;
 	MemoryContext arena_context;
 
 	InitMaterializedSRF(fcinfo, 0);
@@ -378,6 +404,10 @@ rig_audit_verify(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("this database has no audit log of its own"),
 				 errhint("Run SELECT rigalpha.setup(), or rigalpha.adopt() after a restore.")));
+	v.from_seq = PG_ARGISNULL(1) ? 1 : Max(PG_GETARG_INT64(1), 1);
+	values[1] = Int64GetDatum(v.from_seq);
+	if (!PG_ARGISNULL(2))
+		values[2] = PG_GETARG_DATUM(2);
 	v.per_batch = AllocSetContextCreate(CurrentMemoryContext, "rigalpha audit rows", ALLOCSET_DEFAULT_SIZES);
 	arena_context = AllocSetContextCreate(CurrentMemoryContext, "rigalpha audit entry", ALLOCSET_DEFAULT_SIZES);
 	rig_arena_init(&v.arena, rig_context_allocator(arena_context), 0);
@@ -385,7 +415,10 @@ rig_audit_verify(PG_FUNCTION_ARGS)
 	open_entries(&v);
 	check_links(&v, values, nulls);
 	close_entries(&v);
-	find_unlinked(&v, values, nulls);
+	if (whole)
+		find_unlinked(&v, values, nulls);
+	if (!PG_ARGISNULL(3))
+		rig_audit_verify_checkpoint(v.result, text_to_cstring(PG_GETARG_TEXT_PP(3)));
 	SPI_finish();
 	rig_audit_hasher_end(&v.hasher);
 	MemoryContextDelete(v.per_batch);

@@ -50,7 +50,11 @@ INSERT INTO calls (function, prepare, call) VALUES
 	('protect_data', NULL, 'SELECT rigalpha.protect_data()'),
 	('replay_dead_letters', NULL, 'SELECT rigalpha.replay_dead_letters()'),
 	('set_threshold', NULL, $$SELECT rigalpha.set_threshold('rpm', hi => 1)$$);
+INSERT INTO calls (function, prepare, call) VALUES
+	('audit_check_guard', NULL, 'SELECT rigalpha.audit_check_guard()');
 INSERT INTO calls (function, why_none) VALUES
+	('audit_integrate', 'the tree is made of the log'),
+	('audit_store_checkpoint', 'a checkpoint vouches for the log and not the other way'),
 	('begin_session', 'says who acts; what is done then has entries'),
 	('check_token', 'every message of a device would be one; refusals are entries of ingest()'),
 	('ingest', 'readings are what the log is not for; incidents and refusals are entries'),
