@@ -40,8 +40,13 @@ extern bool rig_handle_status(RigRequest *request, RigDatabase *database, RigFai
 extern bool rig_handle_dead_letters(RigRequest *request, RigDatabase *database, RigFailure *failure);
 extern bool rig_handle_sources(RigRequest *request, RigDatabase *database, RigFailure *failure);
 
+/* handlers_session.c */
+extern void rig_handle_login(RigRequest *request);
+extern void rig_handle_logout(RigRequest *request);
+extern bool rig_handle_me(RigRequest *request, RigDatabase *database, RigFailure *failure);
+
 /* handlers_stream.c */
-extern bool rig_handle_stream(RigRequest *request);
+extern bool rig_handle_stream(RigRequest *request, RigDatabase *database, RigFailure *failure);
 
 /* static_files.c */
 extern bool rig_handle_static(RigRequest *request);
