@@ -7,6 +7,12 @@
 #include "database.h"
 #include "request.h"
 
+/* handlers_account.c */
+extern void rig_handle_change_password(RigRequest *request);
+extern void rig_handle_new_second_factor(RigRequest *request);
+extern void rig_handle_confirm_second_factor(RigRequest *request);
+extern void rig_handle_remove_second_factor(RigRequest *request);
+
 /* handlers_health.c */
 extern bool rig_handle_alive(RigRequest *request);
 extern bool rig_handle_ready(RigRequest *request, RigDatabase *database, RigFailure *failure);

@@ -70,19 +70,25 @@ look_up(RigRequest *request, RigDatabase *database, RigFailure *failure)
 	return true;
 }
 
+bool
+rig_login_look_up(RigRequest *request, RigLoginCheck *check)
+{
+	request->work = check;
+	if (!rig_transaction_run(request, RIG_TRANSACTION_NONE, look_up))
+		return false;
+	if (check->retry_after <= 0)
+		return true;
+	rig_answer_too_many_attempts(request, check->retry_after);
+	return false;
+}
+
 RigLoginVerdict
 rig_login_check(RigRequest *request, RigLoginCheck *check)
 {
 	RigPasswordResult result;
 
-	request->work = check;
-	if (!rig_transaction_run(request, RIG_TRANSACTION_NONE, look_up))
+	if (!rig_login_look_up(request, check))
 		return RIG_LOGIN_ANSWERED;
-	if (check->retry_after > 0)
-	{
-		rig_answer_too_many_attempts(request, check->retry_after);
-		return RIG_LOGIN_ANSWERED;
-	}
 	result = rig_password_verify(*check->user_id != '\0' ? check->stored : NULL, check->password, check->length,
 								 rig_clock_now() + RIG_LOGIN_WAIT_MS);
 	/* The time that hashing took is not time that the database let us wait. */

@@ -41,6 +41,9 @@ typedef enum RigLoginVerdict
 extern bool rig_login_enter(RigRequest *request);
 extern void rig_login_leave(void);
 
+/* Charges an attempt and learns what it is checked against; false when throttled or failed: answered then. */
+extern bool rig_login_look_up(RigRequest *request, RigLoginCheck *check);
+
 /* Charges an attempt and compares the password, in the same time whether there is such a user or not. */
 extern RigLoginVerdict rig_login_check(RigRequest *request, RigLoginCheck *check);
 
