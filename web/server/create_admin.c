@@ -38,7 +38,8 @@ rig_create_admin(const char *name)
 	if (PQstatus(connection) != CONNECTION_OK)
 		return fail(connection, NULL);
 	rig_given_password_make(password);
-	if (rig_password_hash(password, RIG_GIVEN_PASSWORD_SIZE - 1, rig_clock_now() + HASH_WAIT_MS, stored) != RIG_PASSWORD_OK)
+	if (rig_password_hash(password, RIG_GIVEN_PASSWORD_SIZE - 1, rig_clock_now() + HASH_WAIT_MS, stored) !=
+		RIG_PASSWORD_OK)
 	{
 		fprintf(stderr, "rigalpha-web: the password could not be hashed: out of memory\n");
 		PQfinish(connection);

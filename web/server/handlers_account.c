@@ -120,7 +120,8 @@ change_password(RigRequest *request, const RigJsonField *current, const RigJsonF
 
 	if (check_own_password(request, &check, current))
 	{
-		result = rig_password_hash(new_password->text, new_password->length, rig_clock_now() + RIG_LOGIN_WAIT_MS, stored);
+		result = rig_password_hash(new_password->text, new_password->length, rig_clock_now() + RIG_LOGIN_WAIT_MS,
+								   stored);
 		request->queued = rig_clock_now();
 		if (result == RIG_PASSWORD_BUSY)
 			rig_answer_too_many_attempts(request, 1);

@@ -452,7 +452,7 @@ take_turn_reading(int64_t now)
 		collect_notifications();
 	if (database.connection == NULL && now >= next_attempt)
 		connect_feed();
-	if (database.connection != NULL && watcher_count > 0 && (now >= next_heartbeat || atomic_exchange(&check_wanted, false)))
+	if (database.connection != NULL && (atomic_exchange(&check_wanted, false) || now >= next_heartbeat))
 		check_sessions();
 	if (database.connection == NULL)
 		return next_attempt;
