@@ -290,9 +290,9 @@ def shared():
     """One sidecar for all tests that leave it as it is."""
     global _shared
     if _shared is None:
-        _shared = Sidecar().wait_ready()
+        _shared = Sidecar()
         atexit.register(_shared.close)
-    return _shared
+    return _shared if _shared.session else _shared.wait_ready()
 
 
 class Stream:
