@@ -98,3 +98,7 @@ GRANT EXECUTE ON FUNCTION rigalpha.audit_tick TO rigalpha_worker;
 GRANT SELECT ON rigalpha.audit_checkpoints, rigalpha.audit_tree, rigalpha.audit_nodes, rigalpha.audit_guards TO rigalpha_admin;
 GRANT EXECUTE ON FUNCTION rigalpha.audit_integrate, rigalpha.audit_root, rigalpha.audit_inclusion, rigalpha.audit_consistency, rigalpha.audit_prove,
 	rigalpha.audit_guard, rigalpha.audit_check_guard, rigalpha.audit_head TO rigalpha_admin;
+
+-- The sidecar takes the role of each user for one transaction.
+GRANT EXECUTE ON FUNCTION rigalpha.readiness TO rigalpha_web;
+GRANT EXECUTE ON FUNCTION rigalpha_api.me TO rigalpha_viewer;

@@ -112,6 +112,12 @@ create_database()
 	unset WEB_PASSWORD SIMULATOR_PASSWORD
 }
 
+# The first account: an admin, whose password goes to FOLDER/env and must be changed at the first login.
+create_admin()
+{
+	ADMIN_PASSWORD=$(PGDATABASE=rigalpha "$BUILD/bin/rigalpha-web" --create-admin)
+}
+
 create_source()
 {
 	cluster_sql rigalpha -v brokers="127.0.0.1:$KAFKA_PORT" -v topic="$TOPIC" >/dev/null <<-'END'
@@ -171,7 +177,7 @@ start_sidecar()
 	say "starting the sidecar on 127.0.0.1:$HTTP_PORT…"
 	(
 		use_login rigalpha_web
-		export RIGALPHA_LISTEN=127.0.0.1:$HTTP_PORT RIGALPHA_WEB_ROOT=$BUILD/ui
+		export RIGALPHA_LISTEN=127.0.0.1:$HTTP_PORT RIGALPHA_WEB_ROOT=$BUILD/ui RIGALPHA_ANONYMOUS_INGEST=on
 		export RIGALPHA_SIGNING_KEY=$DIR/signing/key RIGALPHA_CHECKPOINT_FILE=$DIR/signing/checkpoints
 		start_program sidecar
 	)
@@ -258,6 +264,7 @@ write_environment()
 			export PGDATABASE=rigalpha
 			export PGPASSWORD=$PGPASSWORD
 			export RIGALPHA_URL=$URL
+			export RIGALPHA_ADMIN_PASSWORD=$ADMIN_PASSWORD
 			export KAFKA_BROKERS=127.0.0.1:$KAFKA_PORT
 		END
 	)
@@ -274,6 +281,7 @@ start_stack()
 	start_cluster
 	start_broker
 	create_database
+	create_admin
 	create_source
 	make_signing_key
 	start_sidecar

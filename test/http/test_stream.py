@@ -121,9 +121,15 @@ class StreamTest(unittest.TestCase):
             stream.wait_reading(self.machine)
             stream.close()
 
+    def watch_one_machine(self, server):
+        """The server's session sees this machine only, so that a short ring holds what is sent for it."""
+        server.wait_ready()
+        self.post(server, rpm=0)
+        server.session = stack.make_session(stack.make_user(stack.unique("user"), "viewer", [self.machine]))
+
     def test_reset_when_too_old(self):
         with stack.sidecar(stream_events=8) as server:
-            server.wait_ready()
+            self.watch_one_machine(server)
             stream = server.stream()
             stream.next()
             old_id = stream.last_id
@@ -147,7 +153,7 @@ class StreamTest(unittest.TestCase):
         with stack.sidecar(stream_timeout_ms=500, heartbeat_ms=100) as server:
             server.wait_ready()
             client = server.socket(receive_buffer=4096)
-            client.sendall(b"GET /api/v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            client.sendall(server.stream_head())
             padding = {f"sensor_{i:03d}": i for i in range(400)}
             good = server.stream()
             deadline = time.monotonic() + 30
@@ -168,7 +174,7 @@ class StreamTest(unittest.TestCase):
 
     def test_client_that_falls_behind_gets_a_reset(self):
         with stack.sidecar(stream_events=4) as server:
-            server.wait_ready()
+            self.watch_one_machine(server)
             stream = server.stream(receive_buffer=4096)
             padding = {f"sensor_{i:03d}": i for i in range(400)}
             fast = server.stream()
@@ -184,7 +190,7 @@ class StreamTest(unittest.TestCase):
     def test_clients_come_and_go(self):
         for _ in range(100):
             with self.server.socket() as client:
-                client.sendall(b"GET /api/v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                client.sendall(self.server.stream_head())
         self.post(rpm=1)
         self.assertEqual(self.server.get("/healthz").status, 200)
         stream = self.server.stream()

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "create_admin.h"
 #include "note_key_file.h"
 #include "signer_state.h"
 
@@ -93,6 +94,12 @@ accept_log(char **arguments)
 }
 
 static int
+create_admin(char **arguments)
+{
+	return rig_config_load() ? rig_create_admin(arguments[0] != NULL ? arguments[0] : "admin") : RIG_EXIT_CONFIGURATION;
+}
+
+static int
 print_version(char **arguments)
 {
 	(void) arguments;
@@ -104,6 +111,7 @@ static const Command COMMANDS[] = {
 	{"--make-key", 1, 2, " PATH [NAME]", "makes the key that signs checkpoints; prints its public key", make_key},
 	{"--public-key", 1, 1, " PATH", "prints the public key again", print_public_key},
 	{"--accept-log", 0, 0, "", "forgets what RIGALPHA_SIGNING_KEY signed, after a restore; the sidecar must be stopped", accept_log},
+	{"--create-admin", 0, 1, " [NAME]", "makes the first account (admin) and prints its password once; as a login with rigalpha_admin", create_admin},
 	{"--version", 0, 0, "", "prints the version", print_version},
 };
 
