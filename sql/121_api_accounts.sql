@@ -216,6 +216,31 @@ $$;
 COMMENT ON FUNCTION rigalpha_api.audit(integer, text, text, text, bigint, integer)
 	IS 'A page of the audit log, newest first, as {entries, next}; next = before of the page that follows, null = the log ends here; null = unknown machine; for admins';
 
+CREATE FUNCTION rigalpha_api.audit_checkpoint() RETURNS text
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	result text;
+BEGIN
+	IF to_regclass('rigalpha.audit_checkpoints') IS NOT NULL THEN
+		EXECUTE 'SELECT c.note FROM rigalpha.audit_checkpoints c ORDER BY c.size DESC LIMIT 1' INTO result;
+	END IF;
+	RETURN result;
+END
+$$;
+COMMENT ON FUNCTION rigalpha_api.audit_checkpoint() IS 'Note of the newest checkpoint of the audit log, for whoever keeps copies of it; null = there is none';
+
+CREATE FUNCTION rigalpha_api.audit_anchor() RETURNS json
+	LANGUAGE sql STABLE PARALLEL RESTRICTED
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT json_build_object('size', split_part(n, E'\n', 2)::bigint,
+		'time', to_timestamp(substring(n FROM '\ntime (\d+)\n')::numeric / 1000000))
+	FROM rigalpha_api.audit_checkpoint() n WHERE n IS NOT NULL
+	$$;
+COMMENT ON FUNCTION rigalpha_api.audit_anchor() IS 'Size and time of the newest checkpoint, as its note has them; null = there is none';
+
 CREATE FUNCTION rigalpha_api.audit_verification() RETURNS json
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -232,7 +257,7 @@ BEGIN
 		FROM (SELECT p.*, row_number() OVER () AS number FROM rigalpha.audit_verify() p) v;
 	RETURN json_build_object('problems', problems,
 		'checked', (SELECT json_build_object('entries', count(*), 'chains', (SELECT count(*) FROM rigalpha.audit_chains)) FROM rigalpha.audit_entries),
-		'anchored', NULL,
+		'anchored', rigalpha_api.audit_anchor(),
 		'not_checked', to_json(array_remove(ARRAY['signatures of checkpoints', 'rows of the audited tables',
 			CASE WHEN found > most THEN format('%s more problems are not shown', found - most) END], NULL)));
 END

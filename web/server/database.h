@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RIG_DATABASE_MAX_STATEMENTS 32
+#define RIG_DATABASE_MAX_STATEMENTS 64
 
 /* A fixed statement; the address is its identity. */
 typedef struct RigStatement

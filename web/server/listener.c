@@ -145,7 +145,7 @@ end_request(void *context, struct MHD_Connection *connection, void **slot,
 		rig_deadlines_enter(request->socket, RIG_SOCKET_IDLE);
 	atomic_fetch_sub(&body_bytes, request->body_accounted);
 	rig_buffer_release(&request->body);
-	rig_buffer_release(&request->response.body);
+	rig_response_reset(&request->response);
 	rig_url_release(&request->url);
 	free(request->payloads);
 	if (request->counted)
