@@ -93,3 +93,6 @@ GRANT EXECUTE ON FUNCTION rigalpha_api.sessions, rigalpha_api.csv_cell, rigalpha
 GRANT EXECUTE ON FUNCTION rigalpha.require_admin, rigalpha_api.check_document, rigalpha_api.known_machines, rigalpha_api.users, rigalpha_api.create_user,
 	rigalpha_api.change_user, rigalpha_api.tokens, rigalpha_api.issue_token, rigalpha_api.audit, rigalpha_api.audit_anchor,
 	rigalpha_api.audit_verification TO rigalpha_admin;
+-- The sidecar takes the role of each user for one transaction.
+GRANT EXECUTE ON FUNCTION rigalpha.readiness TO rigalpha_web;
+GRANT EXECUTE ON FUNCTION rigalpha_api.me TO rigalpha_viewer;

@@ -4,9 +4,6 @@ import secrets
 
 import stack
 
-COOKIE = "__Host-rigalpha"
-
-
 def literal(text):
     return "'" + text.replace("'", "''") + "'"
 
@@ -20,10 +17,7 @@ class Person:
         self.token = token
 
     def headers(self, further=None):
-        headers = dict(further or {})
-        if self.token:
-            headers["Cookie"] = f"{COOKIE}={self.token}"
-        return headers
+        return dict(self.server.headers_of(self.token, further))
 
     def request(self, method, path, document=None, headers=None):
         headers = self.headers(headers)
@@ -52,10 +46,8 @@ class Person:
 
     def login(self, password):
         """Logs in as a person would; the token of the cookie becomes that of this person."""
-        answer = self.server.request("POST", "/api/v1/session", json.dumps({"name": self.name, "password": password}),
-                                     {"Content-Type": "application/json"})
-        if answer.status == 200:
-            self.token = answer.headers["Set-Cookie"].split(";")[0].split("=", 1)[1]
+        answer = self.server.login(self.name, password)
+        self.token = stack.cookie_of(answer) or None
         return answer
 
 

@@ -39,7 +39,7 @@ $roles$;
 
 GRANT rigalpha_viewer TO rigalpha_operator;
 GRANT rigalpha_operator TO rigalpha_admin;
-GRANT rigalpha_viewer, rigalpha_ingest TO rigalpha_web;
+GRANT rigalpha_admin, rigalpha_operator, rigalpha_viewer, rigalpha_ingest TO rigalpha_web;
 
 COMMENT ON SCHEMA rigalpha IS 'Industrial monitoring: tables and functions';
 GRANT CREATE, USAGE ON SCHEMA rigalpha TO rigalpha_owner;
@@ -3707,6 +3707,31 @@ $$;
 COMMENT ON FUNCTION rigalpha_api.audit(integer, text, text, text, bigint, integer)
 	IS 'A page of the audit log, newest first, as {entries, next}; next = before of the page that follows, null = the log ends here; null = unknown machine; for admins';
 
+CREATE FUNCTION rigalpha_api.audit_checkpoint() RETURNS text
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	result text;
+BEGIN
+	IF to_regclass('rigalpha.audit_checkpoints') IS NOT NULL THEN
+		EXECUTE 'SELECT c.note FROM rigalpha.audit_checkpoints c ORDER BY c.size DESC LIMIT 1' INTO result;
+	END IF;
+	RETURN result;
+END
+$$;
+COMMENT ON FUNCTION rigalpha_api.audit_checkpoint() IS 'Note of the newest checkpoint of the audit log, for whoever keeps copies of it; null = there is none';
+
+CREATE FUNCTION rigalpha_api.audit_anchor() RETURNS json
+	LANGUAGE sql STABLE PARALLEL RESTRICTED
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT json_build_object('size', split_part(n, E'\n', 2)::bigint,
+		'time', to_timestamp(substring(n FROM '\ntime (\d+)\n')::numeric / 1000000))
+	FROM rigalpha_api.audit_checkpoint() n WHERE n IS NOT NULL
+	$$;
+COMMENT ON FUNCTION rigalpha_api.audit_anchor() IS 'Size and time of the newest checkpoint, as its note has them; null = there is none';
+
 CREATE FUNCTION rigalpha_api.audit_verification() RETURNS json
 	LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 	SET search_path = pg_catalog, pg_temp
@@ -3723,7 +3748,7 @@ BEGIN
 		FROM (SELECT p.*, row_number() OVER () AS number FROM rigalpha.audit_verify() p) v;
 	RETURN json_build_object('problems', problems,
 		'checked', (SELECT json_build_object('entries', count(*), 'chains', (SELECT count(*) FROM rigalpha.audit_chains)) FROM rigalpha.audit_entries),
-		'anchored', NULL,
+		'anchored', rigalpha_api.audit_anchor(),
 		'not_checked', to_json(array_remove(ARRAY['signatures of checkpoints', 'rows of the audited tables',
 			CASE WHEN found > most THEN format('%s more problems are not shown', found - most) END], NULL)));
 END
@@ -3776,6 +3801,28 @@ $$;
 COMMENT ON FUNCTION rigalpha_api.readings_csv(text, timestamptz, timestamptz, text[], timestamptz, integer)
 	IS 'The next readings of a machine after one as lines of CSV, how many, and the time of the last; the first lines begin with the header; csv is null for an unknown machine';
 
+-- What the sidecar asks before anybody has logged in, and what a user may know of the own account.
+CREATE FUNCTION rigalpha.readiness(OUT ready boolean, OUT reason text)
+	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$ SELECT s.ready, s.reason FROM rigalpha.status() s $$;
+COMMENT ON FUNCTION rigalpha.readiness() IS 'Whether this database may store readings, and if not why';
+
+CREATE FUNCTION rigalpha_api.me() RETURNS json
+	LANGUAGE sql STABLE PARALLEL RESTRICTED SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT json_build_object('name', u.name, 'role', u.role, 'must_change_password', i.must_change_password,
+		'second_factor', u.totp_confirmed_at IS NOT NULL,
+		'machines', (SELECT coalesce(json_agg(m.name ORDER BY m.name), '[]') FROM rigalpha.machines m
+			WHERE m.id = ANY ((SELECT rigalpha.visible_machines())::integer[])),
+		'session', (SELECT json_build_object('id', s.id, 'created_at', s.created_at, 'expires_at', s.expires_at)
+			FROM rigalpha.list_sessions() s WHERE s.is_current))
+	FROM rigalpha.identity() i
+	JOIN rigalpha.users u ON u.id = i.user_id
+	$$;
+COMMENT ON FUNCTION rigalpha_api.me()
+	IS 'Account of this user: name, role, whether the password must be changed or a second factor is asked for, visible machines, session; null = nobody';
 CREATE VIEW rigalpha.models AS
 	SELECT v.model, v.version, v.id AS version_id, v.algorithm, v.machine, v.status,
 		EXISTS (SELECT FROM rigalpha.current_deployments d WHERE d.version_id = v.id) AS deployed,
@@ -3964,6 +4011,10 @@ GRANT EXECUTE ON FUNCTION rigalpha.audit_verify, rigalpha.audit_decode, rigalpha
 	rigalpha.audit_truncate TO rigalpha_admin;
 GRANT EXECUTE ON FUNCTION rigalpha.audit_note TO rigalpha_operator;
 
-GRANT EXECUTE ON FUNCTION rigalpha_api.sessions, rigalpha_api.csv_cell, rigalpha_api.readings_csv TO rigalpha_viewer;
+GRANT EXECUTE ON FUNCTION rigalpha_api.sessions, rigalpha_api.csv_cell, rigalpha_api.readings_csv, rigalpha_api.audit_checkpoint TO rigalpha_viewer;
 GRANT EXECUTE ON FUNCTION rigalpha.require_admin, rigalpha_api.check_document, rigalpha_api.known_machines, rigalpha_api.users, rigalpha_api.create_user,
-	rigalpha_api.change_user, rigalpha_api.tokens, rigalpha_api.issue_token, rigalpha_api.audit, rigalpha_api.audit_verification TO rigalpha_admin;
+	rigalpha_api.change_user, rigalpha_api.tokens, rigalpha_api.issue_token, rigalpha_api.audit, rigalpha_api.audit_anchor,
+	rigalpha_api.audit_verification TO rigalpha_admin;
+-- The sidecar takes the role of each user for one transaction.
+GRANT EXECUTE ON FUNCTION rigalpha.readiness TO rigalpha_web;
+GRANT EXECUTE ON FUNCTION rigalpha_api.me TO rigalpha_viewer;

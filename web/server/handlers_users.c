@@ -1,11 +1,12 @@
 #include <openssl/crypto.h>
+#include <string.h>
 
 #include "administration.h"
 #include "clock.h"
+#include "given_password.h"
 #include "handlers.h"
 #include "password.h"
 #include "problem.h"
-#include "random_password.h"
 
 #define HASH_WAIT_MS 2000
 
@@ -29,7 +30,7 @@ static bool
 give_password(RigRequest *request, RigDatabase *database, const RigStatement *statement, const char *first,
 			  int status, RigFailure *failure)
 {
-	char		password[RIG_RANDOM_PASSWORD_SIZE];
+	char		password[RIG_GIVEN_PASSWORD_SIZE];
 	char		stored[RIG_PHC_SIZE];
 	const char *values[] = {first, stored};
 	PGresult   *rows;
@@ -40,8 +41,8 @@ give_password(RigRequest *request, RigDatabase *database, const RigStatement *st
 	if (rows == NULL)
 		return done;
 	PQclear(rows);
-	rig_random_password(password);
-	if (rig_password_hash(password, sizeof(password) - 1, rig_clock_now() + HASH_WAIT_MS, stored) != RIG_PASSWORD_OK)
+	rig_given_password_make(password);
+	if (rig_password_hash(password, strlen(password), rig_clock_now() + HASH_WAIT_MS, stored) != RIG_PASSWORD_OK)
 	{
 		rig_problem_answer(request, RIG_PROBLEM_OVERLOADED, NULL);
 		OPENSSL_cleanse(password, sizeof(password));
