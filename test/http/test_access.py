@@ -27,7 +27,7 @@ class AccessTest(unittest.TestCase):
         return people.person(self.server, "viewer").name
 
     def own_session(self, person):
-        return stack.sql(f"SELECT max(s.id) FROM rigalpha.sessions s JOIN rigalpha.users u ON u.id = s.user_id WHERE u.name = '{person.name}'")[0][0]
+        return stack.sql(f"SELECT coalesce(max(s.id), 0) FROM rigalpha.sessions s JOIN rigalpha.users u ON u.id = s.user_id WHERE u.name = '{person.name}'")[0][0]
 
     def new_token(self):
         return self.root.request("POST", API + "/tokens", {"machine": self.machine, "name": stack.unique("t")}).json()["token"].split("_")[1]
@@ -57,12 +57,12 @@ class AccessTest(unittest.TestCase):
             f"DELETE {API}/sessions": (fixed("/sessions"), USER, False),
             f"DELETE {API}/sessions/{{}}": (lambda person: (f"{API}/sessions/{self.own_session(person)}", None), USER, True),
             f"DELETE {API}/session": (fixed("/session"), OWN, True),
-            # Wrong on purpose; the tests of logins have what is right.
+            # Wrong on purpose, which is seen before the session; the tests of logins have what is right.
             f"POST {API}/session": (fixed("/session", lambda: {"name": stack.unique("x"), "password": "wrong"}), (401,) * 5, True),
             f"PUT {API}/me/password": (fixed("/me/password", lambda: {}), (401, 422, 422, 422, 422), False),
-            f"PUT {API}/me/second-factor": (fixed("/me/second-factor", lambda: {}), (401, 403, 422, 422, 422), False),
-            f"POST {API}/me/second-factor": (fixed("/me/second-factor", lambda: {}), (401, 403, 422, 422, 422), False),
-            f"DELETE {API}/me/second-factor": (fixed("/me/second-factor", lambda: {}), (401, 403, 422, 422, 422), False),
+            f"PUT {API}/me/second-factor": (fixed("/me/second-factor", lambda: {}), (401, 422, 422, 422, 422), False),
+            f"POST {API}/me/second-factor": (fixed("/me/second-factor", lambda: {}), (401, 422, 422, 422, 422), False),
+            f"DELETE {API}/me/second-factor": (fixed("/me/second-factor", lambda: {}), (401, 422, 422, 422, 422), False),
             f"POST {API}/ingest": (fixed("/ingest", lambda: stack.reading(stack.unique())), PUBLIC, False),
         }
 
@@ -72,6 +72,7 @@ class AccessTest(unittest.TestCase):
 
     def test_every_route(self):
         reads, acts = self.reads(), self.acts()
+        wrong = []
         for method, pattern, _ in self.routes:
             self.assertTrue(pattern in reads if method == "GET" else f"{method} {pattern}" in acts, f"{method} {pattern} has no row here")
             for index, person in enumerate(self.persons()):
@@ -82,16 +83,19 @@ class AccessTest(unittest.TestCase):
                     path, body = make(person)
                 status, problem = person.status(method, path, body)
                 wanted = expected[index]
-                with self.subTest(route=f"{method} {pattern}", role=ROLES[index]):
-                    self.assertEqual(status // 100 if wanted < 10 else status, wanted, problem)
+                if (status // 100 if wanted < 10 else status) != wanted:
+                    wrong.append(f"{method} {pattern} as {ROLES[index]}: {status} {problem}, not {wanted}")
+        self.assertEqual(wrong, [])
 
     def test_acts_leave_entries(self):
-        for route, (make, expected, leaves) in self.acts().items():
+        silent = []
+        for route, (make, _, leaves) in self.acts().items():
             if not leaves:
                 continue
             person = people.person(self.server, "admin")
             path, body = make(person)
             before = people.count_entries()
             person.status(route.split()[0], path, body)
-            with self.subTest(route=route):
-                self.assertGreater(people.count_entries(), before)
+            if people.count_entries() == before:
+                silent.append(route)
+        self.assertEqual(silent, [])
