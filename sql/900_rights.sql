@@ -99,6 +99,11 @@ GRANT SELECT ON rigalpha.audit_checkpoints, rigalpha.audit_tree, rigalpha.audit_
 GRANT EXECUTE ON FUNCTION rigalpha.audit_integrate, rigalpha.audit_root, rigalpha.audit_inclusion, rigalpha.audit_consistency, rigalpha.audit_prove,
 	rigalpha.audit_guard, rigalpha.audit_check_guard, rigalpha.audit_head TO rigalpha_admin;
 
+GRANT EXECUTE ON FUNCTION rigalpha_api.sessions, rigalpha_api.csv_cell, rigalpha_api.readings_csv, rigalpha_api.audit_checkpoint TO rigalpha_viewer;
+GRANT EXECUTE ON FUNCTION rigalpha.require_admin, rigalpha_api.check_document, rigalpha_api.known_machines, rigalpha_api.users, rigalpha_api.create_user,
+	rigalpha_api.change_user, rigalpha_api.tokens, rigalpha_api.issue_token, rigalpha_api.audit, rigalpha_api.audit_anchor,
+	rigalpha_api.audit_verification TO rigalpha_admin;
+
 -- The sidecar takes the role of each user for one transaction.
 GRANT EXECUTE ON FUNCTION rigalpha.readiness TO rigalpha_web;
 GRANT EXECUTE ON FUNCTION rigalpha_api.me TO rigalpha_viewer;

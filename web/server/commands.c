@@ -10,6 +10,7 @@
 #include "config.h"
 #include "create_admin.h"
 #include "note_key_file.h"
+#include "router.h"
 #include "signer_state.h"
 
 #ifndef RIG_VERSION
@@ -100,6 +101,14 @@ create_admin(char **arguments)
 }
 
 static int
+print_routes(char **arguments)
+{
+	(void) arguments;
+	rig_router_print(stdout);
+	return EXIT_SUCCESS;
+}
+
+static int
 print_version(char **arguments)
 {
 	(void) arguments;
@@ -112,6 +121,7 @@ static const Command COMMANDS[] = {
 	{"--public-key", 1, 1, " PATH", "prints the public key again", print_public_key},
 	{"--accept-log", 0, 0, "", "forgets what RIGALPHA_SIGNING_KEY signed, after a restore; the sidecar must be stopped", accept_log},
 	{"--create-admin", 0, 1, " [NAME]", "makes the first account (admin) and prints its password once; as a login with rigalpha_admin", create_admin},
+	{"--routes", 0, 0, "", "prints the table of routes: method, path and who may call it", print_routes},
 	{"--version", 0, 0, "", "prints the version", print_version},
 };
 
