@@ -88,3 +88,8 @@ GRANT SELECT ON rigalpha.audit_log, rigalpha.audit_export, rigalpha.audit_links,
 GRANT EXECUTE ON FUNCTION rigalpha.audit_verify, rigalpha.audit_decode, rigalpha.audit_row_image, rigalpha.audit_reconcile, rigalpha.audit_enable, rigalpha.audit_row,
 	rigalpha.audit_truncate TO rigalpha_admin;
 GRANT EXECUTE ON FUNCTION rigalpha.audit_note TO rigalpha_operator;
+
+-- Devices. What is logged of a statement must not hold the parameters of the sidecar: tokens of devices and of sessions are among them.
+GRANT EXECUTE ON FUNCTION rigalpha.note_refusal TO rigalpha_web;
+ALTER ROLE rigalpha_web SET log_parameter_max_length = 0;
+ALTER ROLE rigalpha_web SET log_parameter_max_length_on_error = 0;

@@ -162,7 +162,7 @@ start_sidecar()
 	say "starting the sidecar on 127.0.0.1:$HTTP_PORT…"
 	(
 		use_login rigalpha_web
-		export RIGALPHA_LISTEN=127.0.0.1:$HTTP_PORT RIGALPHA_WEB_ROOT=$BUILD/ui
+		export RIGALPHA_LISTEN=127.0.0.1:$HTTP_PORT RIGALPHA_WEB_ROOT=$BUILD/ui RIGALPHA_ANONYMOUS_INGEST=on
 		start_program sidecar
 	)
 	await_program sidecar sidecar_ready

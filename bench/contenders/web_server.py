@@ -42,7 +42,8 @@ class Sidecar(WebServer):
         port = free_port()
         session.run("ALTER ROLE rigalpha_web PASSWORD %s", (os.environ["PGPASSWORD"],))
         super().__init__([os.path.join(ROOT, "build/bin/rigalpha-web")], "/readyz", port,
-                         {"RIGALPHA_LISTEN": f"127.0.0.1:{port}", "RIGALPHA_WEB_ROOT": os.path.join(ROOT, "build/ui"),
+                         {"RIGALPHA_LISTEN": f"127.0.0.1:{port}", "RIGALPHA_ANONYMOUS_INGEST": "on",
+                          "RIGALPHA_WEB_ROOT": os.path.join(ROOT, "build/ui"),
                           "PGUSER": "rigalpha_web", "PGDATABASE": "bench"})
 
 

@@ -110,7 +110,7 @@ class Sidecar:
     def __init__(self, database="rigalpha", user="rigalpha_web", **settings):
         self.log_path = FOLDER / f"sidecar-{next(_numbers)}.log"
         environment = dict(os.environ, PGUSER=user, PGDATABASE=database,
-                           PGPASSWORD=os.environ["WEB_PASSWORD"], RIGALPHA_LISTEN="127.0.0.1:0",
+                           PGPASSWORD=os.environ["WEB_PASSWORD"], RIGALPHA_LISTEN="127.0.0.1:0", RIGALPHA_ANONYMOUS_INGEST="on",
                            RIGALPHA_WEB_ROOT=str(FOLDER / "page"))
         environment.update({"RIGALPHA_" + name.upper(): str(value) for name, value in settings.items()})
         with open(self.log_path, "wb") as log:

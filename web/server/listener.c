@@ -1,6 +1,8 @@
 #include "listener.h"
 
+#include <arpa/inet.h>
 #include <microhttpd.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -40,6 +42,19 @@ const char *
 rig_request_header(const RigRequest *request, const char *name)
 {
 	return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+void
+rig_request_peer(const RigRequest *request, char *text, size_t size)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+
+	*text = '\0';
+	if (info != NULL && info->client_addr->sa_family == AF_INET)
+		inet_ntop(AF_INET, &((const struct sockaddr_in *) info->client_addr)->sin_addr, text, (socklen_t) size);
+	else if (info != NULL && info->client_addr->sa_family == AF_INET6)
+		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *) info->client_addr)->sin6_addr, text, (socklen_t) size);
 }
 
 void

@@ -58,6 +58,8 @@ typedef struct RigRequest
 
 	RigPayloadSlice *payloads;	/* point into body */
 	int			payload_count;
+	const char *token;			/* of a device, NULL = none; points into the header, as the next */
+	const char *idempotency_key;	/* NULL = none */
 
 	RigResponse response;
 	struct RigStream *stream;	/* set while the answer is an event stream */
@@ -68,6 +70,9 @@ typedef struct RigRequest
 	struct MHD_Connection *connection;
 	struct RigClientSocket *socket;
 } RigRequest;
+
+/* Address that the request came from, as text; empty when it is not known. */
+extern void rig_request_peer(const RigRequest *request, char *text, size_t size);
 
 /* Value of a request header, or NULL. */
 extern const char *rig_request_header(const RigRequest *request, const char *name);

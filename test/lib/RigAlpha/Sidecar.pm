@@ -36,6 +36,7 @@ sub start
 	local $ENV{PGUSER}          = 'rigalpha_web';
 	local $ENV{PGDATABASE}      = $RigAlpha::Stack::DATABASE;
 	local $ENV{RIGALPHA_LISTEN} = "127.0.0.1:$self->{port}";
+	local $ENV{RIGALPHA_ANONYMOUS_INGEST} = 'on';
 	my $log = $self->{stack}->scratch_file('sidecar.log');
 	$self->{process} = IPC::Run::start([$PROGRAM], '<', \undef, '>', $log, '2>', "$log.err");
 
