@@ -1,11 +1,13 @@
 CREATE FUNCTION rigalpha.ingest(payloads bytea[], source text, formats text[] DEFAULT NULL, tokens bytea[] DEFAULT NULL,
 	times timestamptz[] DEFAULT NULL, partitions integer[] DEFAULT NULL, offsets bigint[] DEFAULT NULL, atomic boolean DEFAULT false,
+	addresses inet[] DEFAULT NULL, keys text[] DEFAULT NULL,
 	OUT accepted integer, OUT merged integer, OUT duplicates integer, OUT rejected integer, OUT verdicts smallint[], OUT errors jsonb)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'rig_ingest';
-COMMENT ON FUNCTION rigalpha.ingest(bytea[], text, text[], bytea[], timestamptz[], integer[], bigint[], boolean)
-	IS 'Parses, validates and stores payloads; refused ones go to dead_letters. verdicts has one row per payload: accepted, merged, duplicates, rejected';
+COMMENT ON FUNCTION rigalpha.ingest(bytea[], text, text[], bytea[], timestamptz[], integer[], bigint[], boolean, inet[], text[])
+	IS 'Parses, validates and stores payloads; refused ones go to dead_letters. verdicts has one row per payload: accepted, merged, duplicates, rejected.
+A payload with a token may only be of the machine of the token. A request with a key acts once; an empty key continues the request of the payload before';
 
 -- Called by ingest() for names it has not seen: one lock for all discovery, names in order, so
 -- that concurrent ingests wait for each other instead of deadlocking. machine_names and
@@ -135,6 +137,9 @@ BEGIN
 		FROM rigalpha.dead_letters d
 		LEFT JOIN rigalpha.dead_letters holder ON holder.id = d.payload_id
 		WHERE d.replayed_at IS NULL AND d.payload_sha256 IS NULL AND num_nonnulls(d.payload, holder.payload) > 0 AND (ids IS NULL OR d.id = ANY (ids))
+			-- A replay has no token: it would store what a device had no right to send.
+			AND NOT EXISTS (SELECT FROM rigalpha.dead_letters f WHERE f.reason = 'foreign_machine' AND f.replayed_at IS NULL
+				AND coalesce(f.payload_id, f.id) = coalesce(d.payload_id, d.id))
 		ORDER BY d.id LIMIT max_rows
 		FOR UPDATE OF d SKIP LOCKED
 	LOOP
@@ -162,4 +167,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION rigalpha.replay_dead_letters(bigint[], integer)
-	IS 'Ingests open dead letters again, for example after a quota or the retention was raised; readings stored before are not doubled';
+	IS 'Ingests open dead letters again, for example after a quota or the retention was raised; readings stored before are not doubled. Payloads with readings of another machine than their token''s stay';

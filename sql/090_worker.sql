@@ -186,6 +186,7 @@ BEGIN
 		PERFORM rigalpha.ensure_partitions(missing);
 	END IF;
 	PERFORM rigalpha.accounts_tick();
+	PERFORM rigalpha.device_tick();
 END
 $$;
 COMMENT ON FUNCTION rigalpha.maintenance_tick() IS 'Work of the background worker''s clock: partitions ahead; cheap, called once a minute';

@@ -165,8 +165,9 @@ CREATE FUNCTION rigalpha.login_failed(name text, address inet) RETURNS void
 	UPDATE rigalpha.users u SET failed_logins = least(u.failed_logins, 2147483646) + 1, last_failed_at = clock_timestamp()
 		WHERE lower(u.name) = lower(login_failed.name);
 	-- An unknown name is not written down: people type their password into the wrong field.
-	SELECT rigalpha.audit_event('login', 'login', 'failed', names => ARRAY['user', 'address'],
-		"values" => ARRAY[(SELECT u.name FROM rigalpha.users u WHERE lower(u.name) = lower(login_failed.name)), host(login_failed.address)])
+	SELECT rigalpha.audit_refusal(coalesce('login:user:' || u.id, 'login:network:' || rigalpha.login_network(login_failed.address), 'login:'),
+			'login', 'login', 'failed', names => ARRAY['user', 'address'], "values" => ARRAY[u.name, host(login_failed.address)])
+		FROM (SELECT) AS one LEFT JOIN rigalpha.users u ON lower(u.name) = lower(login_failed.name)
 	$$;
 COMMENT ON FUNCTION rigalpha.login_failed(text, inet) IS 'Records that a login failed; the attempt stays charged';
 

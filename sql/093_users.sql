@@ -409,5 +409,6 @@ CREATE FUNCTION rigalpha.accounts_tick() RETURNS void
 	DELETE FROM rigalpha.login_throttles t WHERE t.forgotten_at < clock_timestamp() AND t.blocked_until < clock_timestamp();
 	DELETE FROM rigalpha.sessions s USING rigalpha.session_activity a
 		WHERE a.session_id = s.id AND rigalpha.session_expiry(s.created_at, a.last_seen) < clock_timestamp() - interval '30 days';
+	SELECT rigalpha.audit_flood_tick();
 	$$;
-COMMENT ON FUNCTION rigalpha.accounts_tick() IS 'Forgets login attempts whose time is over, and sessions that ended a month ago';
+COMMENT ON FUNCTION rigalpha.accounts_tick() IS 'Forgets login attempts whose time is over and sessions that ended a month ago, and tells of refusals that were only counted';

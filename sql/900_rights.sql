@@ -107,3 +107,8 @@ GRANT EXECUTE ON FUNCTION rigalpha.require_admin, rigalpha_api.check_document, r
 -- The sidecar takes the role of each user for one transaction.
 GRANT EXECUTE ON FUNCTION rigalpha.readiness TO rigalpha_web;
 GRANT EXECUTE ON FUNCTION rigalpha_api.me TO rigalpha_viewer;
+
+-- Devices. What is logged of a statement must not hold the parameters of the sidecar: tokens of devices and of sessions are among them.
+GRANT EXECUTE ON FUNCTION rigalpha.note_refusal TO rigalpha_web;
+ALTER ROLE rigalpha_web SET log_parameter_max_length = 0;
+ALTER ROLE rigalpha_web SET log_parameter_max_length_on_error = 0;

@@ -27,7 +27,14 @@ typedef enum RigReason
 	RIG_REASON_NO_VALUES,
 	RIG_REASON_TIME_WITHOUT_OFFSET,
 	RIG_REASON_BAD_TIME,
-	/* decided by the caller, listed here so that every code stands in one place */
+	/* decided by the caller, listed here so that every code stands in one place; first of whole payloads */
+	RIG_REASON_TOKEN_UNKNOWN,
+	RIG_REASON_TOKEN_REVOKED,
+	RIG_REASON_TOKEN_EXPIRED,
+	RIG_REASON_TOKEN_NETWORK,
+	RIG_REASON_KEY_REUSED,
+	RIG_REASON_QUOTA,
+	RIG_REASON_FOREIGN_MACHINE,
 	RIG_REASON_FUTURE_TIME,
 	RIG_REASON_TOO_OLD,
 	RIG_REASON_SENSOR_QUOTA,

@@ -110,7 +110,6 @@ run_batch(IngestBatch *batch)
 
 	batch->serial = ++serial;
 	rig_arena_init(&batch->explanations, rig_context_allocator(CurrentMemoryContext), 0);
-	batch->received_at = GetCurrentTimestamp();
 	batch->catalog = rig_catalog_get();
 	rig_ingest_adapt_stride(batch);
 	rig_ingest_parse(batch);
@@ -119,12 +118,12 @@ run_batch(IngestBatch *batch)
 	count_outcomes(batch);
 }
 
-/* True when something of the batch would be lost without a dead letter. */
+/* True when something of the batch is not stored. */
 static bool
-needs_dead_letter(const IngestBatch *batch)
+loses_anything(const IngestBatch *batch)
 {
 	for (int32 i = 0; i < batch->refusal_count; i++)
-		if (batch->refusals[i].dead_letter)
+		if (batch->refusals[i].dead_letter || batch->refusals[i].reading_refused)
 			return true;
 	return false;
 }
@@ -148,7 +147,7 @@ run_atomic_batch(IngestBatch *batch)
 		ReThrowError(rig_subtransaction_abort(&inner));
 	}
 	PG_END_TRY();
-	if (!needs_dead_letter(batch))
+	if (!loses_anything(batch))
 	{
 		rig_subtransaction_commit(&inner);
 		return;
@@ -162,6 +161,7 @@ run_atomic_batch(IngestBatch *batch)
 		counts->accepted = counts->merged = counts->duplicates = 0;
 	}
 	batch->row_count = 0;
+	batch->undone = true;
 }
 
 void
@@ -169,6 +169,11 @@ rig_ingest_run(IngestBatch *batch)
 {
 	/* Rows go straight into the heap, past the executor that would ask this. */
 	PreventCommandIfReadOnly("ingest()");
+	batch->received_at = GetCurrentTimestamp();
+	if (batch->devices != NULL)
+		rig_ingest_admit_devices(batch);
+	if (batch->key_count > 0)
+		rig_ingest_claim_keys(batch);
 	if (batch->atomic)
 		run_atomic_batch(batch);
 	else
@@ -176,6 +181,10 @@ rig_ingest_run(IngestBatch *batch)
 		run_batch(batch);
 		rig_ingest_write_dead_letters(batch);
 	}
+	if (batch->devices != NULL)
+		rig_ingest_settle_devices(batch);
+	if (batch->key_count > 0)
+		rig_ingest_settle_keys(batch);
 	notify(batch);
 }
 
@@ -194,19 +203,19 @@ rig_ingest_total(const IngestBatch *batch)
 	return total;
 }
 
-static Datum
-verdicts_array(const IngestBatch *batch)
+Datum
+rig_ingest_verdicts(const IngestBatch *batch, int32 first, int32 count)
 {
 	Datum	   *elements;
-	int			dims[2] = {batch->payload_count, 4};
+	int			dims[2] = {count, 4};
 	int			lower_bounds[2] = {1, 1};
 
-	if (batch->payload_count == 0)
+	if (count == 0)
 		return PointerGetDatum(construct_empty_array(INT2OID));
-	elements = palloc(batch->payload_count * 4 * sizeof(Datum));
-	for (int32 i = 0; i < batch->payload_count; i++)
+	elements = palloc(count * 4 * sizeof(Datum));
+	for (int32 i = 0; i < count; i++)
 	{
-		const IngestCounts *counts = &batch->counts[i];
+		const IngestCounts *counts = &batch->counts[first + i];
 
 		elements[4 * i] = Int16GetDatum(Min(counts->accepted, PG_INT16_MAX));
 		elements[4 * i + 1] = Int16GetDatum(Min(counts->merged, PG_INT16_MAX));
@@ -241,10 +250,12 @@ rig_ingest(PG_FUNCTION_ARGS)
 				 errmsg("source must not be null")));
 	rig_ingest_take_payloads(&batch, fcinfo, 0);
 	batch.source = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	rig_ingest_refuse_unsupported(fcinfo, batch.payload_count);
+	rig_ingest_refuse_formats(fcinfo, 2, batch.payload_count);
 	rig_ingest_take_times(&batch, fcinfo, 4);
 	rig_ingest_take_positions(&batch, fcinfo, 5, 6);
 	batch.atomic = !PG_ARGISNULL(7) && PG_GETARG_BOOL(7);
+	rig_ingest_take_tokens(&batch, fcinfo, 3, 8);
+	rig_ingest_take_keys(&batch, fcinfo, 9);
 
 	rig_ingest_run(&batch);
 
@@ -253,7 +264,7 @@ rig_ingest(PG_FUNCTION_ARGS)
 	values[1] = Int32GetDatum(total.merged);
 	values[2] = Int32GetDatum(total.duplicates);
 	values[3] = Int32GetDatum(total.rejected);
-	values[4] = verdicts_array(&batch);
+	values[4] = rig_ingest_verdicts(&batch, 0, batch.payload_count);
 	values[5] = rig_ingest_errors(&batch);
 	PG_RETURN_DATUM(rig_ingest_make_result(fcinfo, values));
 }

@@ -5,6 +5,8 @@
  *   ingest_kafka.c     worker_ingest(): the same between fence and positions of a Kafka source
  *   kafka_positions.c  fence and positions
  *   ingest_arguments.c arguments of both
+ *   ingest_device.c    tokens of devices: admission, quota, what is noted of refusals
+ *   ingest_key.c       requests that act once
  *   ingest_parse.c     payload -> IngestReading, discovery of new names
  *   ingest_store.c     readings of one instant -> row; insert, merge, duplicate or conflict
  *   ingest_leaf.c      rows -> one partition
@@ -21,6 +23,8 @@
 #include "access/attnum.h"
 #include "datatype/timestamp.h"
 #include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
 #include "utils/relcache.h"
 
 #include "catalog.h"
@@ -119,7 +123,50 @@ typedef struct IngestRefusal
 	char	   *field;
 	char	   *detail;
 	int64		dead_letter_id;
+	int32		retry_after;	/* seconds after which it may be sent again; 0 = not said */
 } IngestRefusal;
+
+/* Readings that a token with a quota may still send in this minute. */
+typedef struct IngestUsage
+{
+	const char *token_id;
+	int32		quota;
+	int32		used;
+	TimestampTz minute;
+} IngestUsage;
+
+/* A token of a device, as it came from one address. */
+typedef struct IngestDevice
+{
+	const char *token;
+	const char *address;		/* NULL = not known */
+	RigReason	refusal;		/* RIG_REASON_NONE, or why nothing of it is taken */
+	const char *token_id;		/* NULL = there is none of its id */
+	int32		machine_id;
+	IngestUsage *usage;			/* NULL = no quota */
+	int32		refused;		/* payloads refused for the token */
+	int32		over_quota;		/* payloads */
+	int32		foreign;		/* readings of other machines */
+	const char *foreign_machine;	/* the first of them */
+} IngestDevice;
+
+typedef enum IngestKeyState
+{
+	INGEST_KEY_CLAIMED,			/* stores, and notes the answer */
+	INGEST_KEY_COPY,			/* the request stands before in the batch: gets the same answer */
+	INGEST_KEY_DONE				/* answered, or refused */
+} IngestKeyState;
+
+/* Payloads of one request that shall act once. */
+typedef struct IngestKey
+{
+	const char *key;
+	const char *token_id;		/* empty = without a token */
+	int32		first;
+	int32		count;
+	uint8		sha256[32];
+	IngestKeyState state;
+} IngestKey;
 
 typedef struct IngestBatch
 {
@@ -131,6 +178,10 @@ typedef struct IngestBatch
 	int32	   *partitions;		/* NULL = not from Kafka */
 	int64	   *offsets;
 	bool		atomic;
+	IngestDevice **devices;		/* per payload, NULL = without a token; NULL = none at all */
+	const char **addresses;		/* per payload; NULL = none at all */
+	int32		key_count;
+	IngestKey  *keys;
 
 	/* what was found */
 	uint64		serial;			/* of the batch within the backend */
@@ -148,6 +199,10 @@ typedef struct IngestBatch
 	IngestRefusal *refusals;
 	bool		discovered;		/* machines or sensors appeared */
 	IngestCounts *counts;		/* per payload */
+	int32		device_count;
+	IngestDevice *device_list;
+	bool		undone;			/* an atomic batch that stored nothing */
+	List	   *stored_errors;	/* texts: lists of errors of requests that came before */
 } IngestBatch;
 
 /* Takes the arguments at these numbers; the payloads first. */
@@ -155,7 +210,25 @@ extern void rig_ingest_take_payloads(IngestBatch *batch, FunctionCallInfo fcinfo
 extern void rig_ingest_take_times(IngestBatch *batch, FunctionCallInfo fcinfo, int argument);
 extern void rig_ingest_take_positions(IngestBatch *batch, FunctionCallInfo fcinfo, int partitions_argument,
 									  int offsets_argument);
-extern void rig_ingest_refuse_unsupported(FunctionCallInfo fcinfo, int32 count);
+extern void rig_ingest_refuse_formats(FunctionCallInfo fcinfo, int argument, int32 count);
+extern void rig_ingest_take_tokens(IngestBatch *batch, FunctionCallInfo fcinfo, int tokens_argument,
+								   int addresses_argument);
+extern void rig_ingest_take_keys(IngestBatch *batch, FunctionCallInfo fcinfo, int argument);
+
+/* Checks the tokens: payloads that came with a bad one are refused and skipped. */
+extern void rig_ingest_admit_devices(IngestBatch *batch);
+
+/* Counts readings of a payload against the quota of its token; false = refused. */
+extern bool rig_ingest_charge(IngestBatch *batch, int32 payload, int32 readings);
+
+/* Writes what the quotas have left, and audit entries of what was refused to devices. */
+extern void rig_ingest_settle_devices(IngestBatch *batch);
+
+/* Claims the keys: requests that came before are answered and skipped. */
+extern void rig_ingest_claim_keys(IngestBatch *batch);
+
+/* Stores the answers of requests with a key, and copies them to repetitions in the batch. */
+extern void rig_ingest_settle_keys(IngestBatch *batch);
 
 /*
  * The whole way of a batch in the caller's transaction: stores what is good, writes dead
@@ -163,6 +236,9 @@ extern void rig_ingest_refuse_unsupported(FunctionCallInfo fcinfo, int32 count);
  */
 extern void rig_ingest_run(IngestBatch *batch);
 extern IngestCounts rig_ingest_total(const IngestBatch *batch);
+
+/* Outcomes of some payloads as the smallint[][4] of ingest().verdicts. */
+extern Datum rig_ingest_verdicts(const IngestBatch *batch, int32 first, int32 count);
 
 /* A row of at most six columns without nulls, of the type that the function returns. */
 extern Datum rig_ingest_make_result(FunctionCallInfo fcinfo, Datum *values);
@@ -203,6 +279,9 @@ extern char *rig_ingest_cut_text(const char *text, int32 length);
 
 /* Writes the dead letters of all refusals. */
 extern void rig_ingest_write_dead_letters(IngestBatch *batch);
+
+/* Appends a refusal as an object of JSON; payloads count from first. */
+extern void rig_ingest_append_error(StringInfo out, const IngestRefusal *refusal, int32 first);
 
 /* The refusals as the jsonb array of ingest().errors. */
 extern Datum rig_ingest_errors(IngestBatch *batch);

@@ -3,11 +3,17 @@
 
 #include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/inet.h"
+#include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
 #include "ingest.h"
+
+#define MAX_TOKEN 128
+#define MAX_KEY 128
 
 /*
  * Elements of a one-dimensional array argument, NULL for a null argument. An expected count of
@@ -107,12 +113,12 @@ rig_ingest_take_positions(IngestBatch *batch, FunctionCallInfo fcinfo, int parti
 	}
 }
 
-/* Formats and device tokens that this version does not take are refused, not ignored. */
+/* Formats that this version does not take are refused, not ignored. */
 void
-rig_ingest_refuse_unsupported(FunctionCallInfo fcinfo, int32 count)
+rig_ingest_refuse_formats(FunctionCallInfo fcinfo, int argument, int32 count)
 {
 	bool	   *nulls;
-	Datum	   *formats = array_argument(fcinfo, 2, "formats", TEXTOID, -1, false, TYPALIGN_INT, &nulls, &count);
+	Datum	   *formats = array_argument(fcinfo, argument, "formats", TEXTOID, -1, false, TYPALIGN_INT, &nulls, &count);
 
 	for (int32 i = 0; formats != NULL && i < count; i++)
 		if (!nulls[i] && strcmp(TextDatumGetCString(formats[i]), "json") != 0)
@@ -120,11 +126,115 @@ rig_ingest_refuse_unsupported(FunctionCallInfo fcinfo, int32 count)
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					 errmsg("payload format \"%s\" is not supported", TextDatumGetCString(formats[i])),
 					 errhint("Supported: json.")));
-	if (array_argument(fcinfo, 3, "tokens", BYTEAOID, -1, false, TYPALIGN_INT, &nulls, &count) == NULL)
+}
+
+/* A token as text; what cannot be one becomes the empty text, which no token is. */
+static char *
+token_text(Datum datum)
+{
+	bytea	   *bytes = DatumGetByteaPP(datum);
+	int			length = VARSIZE_ANY_EXHDR(bytes);
+
+	if (length > MAX_TOKEN || !pg_verifymbstr(VARDATA_ANY(bytes), length, true))
+		length = 0;
+	return pnstrdup(VARDATA_ANY(bytes), length);
+}
+
+static IngestDevice *
+find_device(IngestBatch *batch, const char *token, const char *address)
+{
+	IngestDevice *device;
+
+	/* From the end: the payloads of a request stand together. */
+	for (int32 i = batch->device_count - 1; i >= 0; i--)
+	{
+		device = &batch->device_list[i];
+		if (strcmp(device->token, token) == 0
+			&& (address == NULL) == (device->address == NULL)
+			&& (address == NULL || strcmp(device->address, address) == 0))
+			return device;
+	}
+	device = &batch->device_list[batch->device_count++];
+	device->token = token;
+	device->address = address;
+	return device;
+}
+
+void
+rig_ingest_take_tokens(IngestBatch *batch, FunctionCallInfo fcinfo, int tokens_argument, int addresses_argument)
+{
+	bool	   *token_nulls;
+	bool	   *address_nulls;
+	Datum	   *tokens = array_argument(fcinfo, tokens_argument, "tokens", BYTEAOID, -1, false, TYPALIGN_INT, &token_nulls,
+										&batch->payload_count);
+	Datum	   *addresses = array_argument(fcinfo, addresses_argument, "addresses", INETOID, -1, false, TYPALIGN_INT,
+										   &address_nulls, &batch->payload_count);
+	int32		count = 0;
+
+	for (int32 i = 0; tokens != NULL && i < batch->payload_count; i++)
+		count += !token_nulls[i];
+	if (count == 0)
 		return;
-	for (int32 i = 0; i < count; i++)
-		if (!nulls[i])
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("device tokens are not supported")));
+	batch->devices = palloc0(batch->payload_count * sizeof(IngestDevice *));
+	batch->device_list = palloc0(count * sizeof(IngestDevice));
+	for (int32 i = 0; i < batch->payload_count; i++)
+	{
+		char	   *address = NULL;
+
+		if (token_nulls[i])
+			continue;
+		if (addresses != NULL && !address_nulls[i])
+			address = DatumGetCString(DirectFunctionCall1(inet_out, addresses[i]));
+		batch->devices[i] = find_device(batch, token_text(tokens[i]), address);
+	}
+}
+
+static void
+check_key(const char *key, int32 payload)
+{
+	size_t		length = strlen(key);
+
+	for (size_t i = 0; i < length; i++)
+		if (key[i] < '!' || key[i] > '~')
+			length = MAX_KEY + 1;
+	if (length > MAX_KEY)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("key of payload %d is not valid", payload),
+				 errhint("It has 1 to %d visible ASCII characters.", MAX_KEY)));
+}
+
+/* A key begins a request, an empty one continues that of the payload before. */
+void
+rig_ingest_take_keys(IngestBatch *batch, FunctionCallInfo fcinfo, int argument)
+{
+	bool	   *nulls;
+	Datum	   *keys = array_argument(fcinfo, argument, "keys", TEXTOID, -1, false, TYPALIGN_INT, &nulls,
+									  &batch->payload_count);
+
+	for (int32 i = 0; keys != NULL && i < batch->payload_count; i++)
+	{
+		IngestKey  *last = batch->key_count > 0 ? &batch->keys[batch->key_count - 1] : NULL;
+		char	   *key;
+
+		if (nulls[i])
+			continue;
+		key = TextDatumGetCString(keys[i]);
+		if (*key == '\0')
+		{
+			if (last == NULL || last->first + last->count != i
+				|| (batch->devices != NULL && batch->devices[i] != batch->devices[last->first]))
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("the empty key of payload %d continues no request", i)));
+			last->count++;
+			continue;
+		}
+		check_key(key, i);
+		if (batch->keys == NULL)
+			batch->keys = palloc0(batch->payload_count * sizeof(IngestKey));
+		batch->keys[batch->key_count++] = (IngestKey) {
+			.key = key, .first = i, .count = 1
+		};
+	}
 }

@@ -266,6 +266,22 @@ take_reading(IngestBatch *batch, int32 payload, int32 index, TimestampTz ts, Rig
 }
 
 /*
+ * Whether a reading is of another machine than the token of its payload. Asked before anything that
+ * may change with time: its dead letter must never become one that a replay stores.
+ */
+static bool
+is_foreign(IngestBatch *batch, int32 payload, const RigReading *reading)
+{
+	const IngestDevice *device = batch->devices[payload];
+	const RigMachine *machine;
+
+	if (device == NULL)
+		return false;
+	machine = rig_catalog_machine_by_name(batch->catalog, reading->machine, reading->machine_length);
+	return machine == NULL || machine->id != device->machine_id;
+}
+
+/*
  * Takes the readings of one payload. With a discovery, a payload with names that are not
  * known is left for the second round, whole; returns false for it. Without one, what is still
  * unknown is over a quota.
@@ -287,6 +303,8 @@ take_payload(IngestBatch *batch, int32 payload, const RigPayload *parsed, Discov
 		RigMachine *machine;
 		IngestValues plain = {0};
 
+		if (reason == RIG_REASON_NONE && batch->devices != NULL && is_foreign(batch, payload, reading))
+			reason = RIG_REASON_FOREIGN_MACHINE;
 		if (reason == RIG_REASON_NONE)
 		{
 			ts = reading_time(batch, payload, i, reading);
@@ -328,6 +346,8 @@ parse_payload(IngestBatch *batch, int32 payload, Discovery *discovery)
 		return true;
 	if (length > (size_t) rig_max_payload)
 	{
+		if (!rig_ingest_charge(batch, payload, 1))
+			return true;
 		rig_ingest_refuse(batch, payload, -1, RIG_REASON_TOO_LARGE,
 						  psprintf("%zu bytes, the limit is %d", length, rig_max_payload));
 		return true;
@@ -335,6 +355,8 @@ parse_payload(IngestBatch *batch, int32 payload, Discovery *discovery)
 	if (rig_reading_parser_parse(batch->catalog->parser, VARDATA_ANY(bytes), length, &parsed) != RIG_OK)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	if (discovery != NULL && !rig_ingest_charge(batch, payload, Max(parsed.reading_count, 1)))
+		return true;
 	if (parsed.reason != RIG_REASON_NONE)
 	{
 		rig_ingest_refuse(batch, payload, -1, parsed.reason, psprintf("at byte %zu", parsed.error_offset));

@@ -62,6 +62,7 @@ typedef struct PayloadLetters
 {
 	int32		refused;		/* readings that need a letter */
 	int32		written;
+	bool		foreign;		/* there are readings of a machine that the token is not of */
 	int64		holder;			/* letter with the bytes; 0 = none yet */
 } PayloadLetters;
 
@@ -121,7 +122,10 @@ rig_ingest_write_dead_letters(IngestBatch *batch)
 		return;
 	letters = palloc0(batch->payload_count * sizeof(PayloadLetters));
 	for (int32 i = 0; i < batch->refusal_count; i++)
+	{
 		letters[batch->refusals[i].payload].refused += batch->refusals[i].dead_letter;
+		letters[batch->refusals[i].payload].foreign |= batch->refusals[i].reason == RIG_REASON_FOREIGN_MACHINE;
+	}
 
 	SPI_connect();
 	for (int32 i = 0; i < batch->refusal_count; i++)
@@ -139,6 +143,9 @@ rig_ingest_write_dead_letters(IngestBatch *batch)
 		if (own->written == MAX_LETTERS)
 		{
 			refusal->reading = -1;
+			/* By this reason a replay knows which payloads it may not store. */
+			if (own->foreign)
+				refusal->reason = RIG_REASON_FOREIGN_MACHINE;
 			refusal->detail = psprintf("this and %d further readings of the payload", own->refused - MAX_LETTERS - 1);
 		}
 		write_dead_letter(batch, refusal, own);
@@ -157,11 +164,28 @@ append_text(StringInfo out, const char *key, const char *text)
 		escape_json(out, text);
 }
 
+void
+rig_ingest_append_error(StringInfo out, const IngestRefusal *refusal, int32 first)
+{
+	appendStringInfo(out, "{\"payload\":%d,\"reading\":%d", refusal->payload - first, refusal->reading);
+	append_text(out, "machine", refusal->machine);
+	append_text(out, "field", refusal->field);
+	append_text(out, "reason", rig_reason_code(refusal->reason));
+	append_text(out, "detail", refusal->detail);
+	if (refusal->retry_after > 0)
+		appendStringInfo(out, ",\"retry_after\":%d", refusal->retry_after);
+	if (refusal->dead_letter_id > 0)
+		appendStringInfo(out, ",\"dead_letter_id\":" INT64_FORMAT "}", refusal->dead_letter_id);
+	else
+		appendStringInfoString(out, ",\"dead_letter_id\":null}");
+}
+
 Datum
 rig_ingest_errors(IngestBatch *batch)
 {
 	StringInfoData out;
 	const char *separator = "";
+	ListCell   *cell;
 
 	initStringInfo(&out);
 	appendStringInfoChar(&out, '[');
@@ -173,15 +197,12 @@ rig_ingest_errors(IngestBatch *batch)
 			continue;
 		appendStringInfoString(&out, separator);
 		separator = ",";
-		appendStringInfo(&out, "{\"payload\":%d,\"reading\":%d", refusal->payload, refusal->reading);
-		append_text(&out, "machine", refusal->machine);
-		append_text(&out, "field", refusal->field);
-		append_text(&out, "reason", rig_reason_code(refusal->reason));
-		append_text(&out, "detail", refusal->detail);
-		if (refusal->dead_letter_id > 0)
-			appendStringInfo(&out, ",\"dead_letter_id\":" INT64_FORMAT "}", refusal->dead_letter_id);
-		else
-			appendStringInfoString(&out, ",\"dead_letter_id\":null}");
+		rig_ingest_append_error(&out, refusal, 0);
+	}
+	foreach(cell, batch->stored_errors)
+	{
+		appendStringInfo(&out, "%s%s", separator, (const char *) lfirst(cell));
+		separator = ",";
 	}
 	appendStringInfoChar(&out, ']');
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(out.data));

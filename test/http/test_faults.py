@@ -21,6 +21,9 @@ class Poster(threading.Thread):
         self.stored, self.unknown, self.statuses = [], {}, set()
         self.stopping = threading.Event()
 
+    def key(self, number):
+        return f"{self.machine}:{number}"
+
     def run(self):
         connection = None
         while not self.stopping.is_set():
@@ -28,7 +31,7 @@ class Poster(threading.Thread):
             body = json.dumps(dict(stack.reading(self.machine, rpm=number), timestamp=self.begin + number))
             try:
                 connection = connection or self.server.connect(10)
-                connection.request("POST", "/api/v1/ingest", body, JSON)
+                connection.request("POST", "/api/v1/ingest", body, dict(JSON, **{"Idempotency-Key": self.key(number)}))
                 answer = stack.Answer(connection.getresponse())
             except (OSError, http.client.HTTPException):
                 self.unknown[number] = body
@@ -82,6 +85,11 @@ class Load:
         self.test.assertEqual(len(found), len(set(found)), "a reading is stored twice")
         self.test.assertEqual(stored - set(found), set(), "an acknowledged reading is missing")
         self.test.assertEqual(set(found) - stored - unknown, set(), "a reading that nobody sent")
+        keys = {row[0] for row in stack.sql(f"SELECT key FROM rigalpha.ingest_keys WHERE starts_with(key, '{self.machine}:') AND verdicts IS NOT NULL")}
+        self.test.assertEqual(keys, {f"{self.machine}:{round(number)}" for number in found}, "keys and readings are one commit")
+        self.test.assertEqual(stack.sql("SELECT * FROM rigalpha.audit_verify()"), [], "the audit log is whole")
+        self.test.assertEqual(stack.sql("SELECT t, r.* FROM unnest(ARRAY['machines', 'sensors', 'api_tokens']) t,"
+                                        " rigalpha.audit_reconcile(('rigalpha.' || t)::regclass) r"), [], "tables are as the log says")
 
 
 class DatabaseTest(unittest.TestCase):
@@ -331,6 +339,7 @@ class StopTest(unittest.TestCase):
             second.wait_ready()
             for poster in load.posters:
                 for number, body in poster.unknown.items():
-                    self.assertEqual(second.ingest(body).status, 200)
+                    header = dict(JSON, **{"Idempotency-Key": poster.key(number)})
+                    self.assertEqual([second.ingest(body, header).json()["accepted"] for _ in range(2)], [1, 1])
                     poster.stored.append(number)
             load.check()

@@ -69,7 +69,6 @@ SELECT reason, count(*) FROM rigalpha.dead_letters WHERE id > :before GROUP BY r
 
 -- What this version does not take.
 SELECT rigalpha.ingest(ARRAY['{}']::bytea[], 'http', formats => ARRAY['influx']);
-SELECT rigalpha.ingest(ARRAY['{}']::bytea[], 'http', tokens => ARRAY['secret']::bytea[]);
 SELECT rejected FROM rigalpha.ingest(ARRAY['{}']::bytea[], 'http', formats => ARRAY['json'], tokens => ARRAY[NULL]::bytea[]);
 SELECT rigalpha.ingest(ARRAY[ARRAY['{}', '{}'], ARRAY['{}', '{}']]::bytea[], 'http');
 SELECT rigalpha.ingest(NULL, 'http');

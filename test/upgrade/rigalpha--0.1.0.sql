@@ -1232,12 +1232,14 @@ $$;
 COMMENT ON FUNCTION rigalpha.watch_machines() IS 'Opens and closes incidents of machines that are silent or whose clock is ahead; returns how many were opened';
 CREATE FUNCTION rigalpha.ingest(payloads bytea[], source text, formats text[] DEFAULT NULL, tokens bytea[] DEFAULT NULL,
 	times timestamptz[] DEFAULT NULL, partitions integer[] DEFAULT NULL, offsets bigint[] DEFAULT NULL, atomic boolean DEFAULT false,
+	addresses inet[] DEFAULT NULL, keys text[] DEFAULT NULL,
 	OUT accepted integer, OUT merged integer, OUT duplicates integer, OUT rejected integer, OUT verdicts smallint[], OUT errors jsonb)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'rig_ingest';
-COMMENT ON FUNCTION rigalpha.ingest(bytea[], text, text[], bytea[], timestamptz[], integer[], bigint[], boolean)
-	IS 'Parses, validates and stores payloads; refused ones go to dead_letters. verdicts has one row per payload: accepted, merged, duplicates, rejected';
+COMMENT ON FUNCTION rigalpha.ingest(bytea[], text, text[], bytea[], timestamptz[], integer[], bigint[], boolean, inet[], text[])
+	IS 'Parses, validates and stores payloads; refused ones go to dead_letters. verdicts has one row per payload: accepted, merged, duplicates, rejected.
+A payload with a token may only be of the machine of the token. A request with a key acts once; an empty key continues the request of the payload before';
 
 -- Called by ingest() for names it has not seen: one lock for all discovery, names in order, so
 -- that concurrent ingests wait for each other instead of deadlocking. machine_names and
@@ -1367,6 +1369,9 @@ BEGIN
 		FROM rigalpha.dead_letters d
 		LEFT JOIN rigalpha.dead_letters holder ON holder.id = d.payload_id
 		WHERE d.replayed_at IS NULL AND d.payload_sha256 IS NULL AND num_nonnulls(d.payload, holder.payload) > 0 AND (ids IS NULL OR d.id = ANY (ids))
+			-- A replay has no token: it would store what a device had no right to send.
+			AND NOT EXISTS (SELECT FROM rigalpha.dead_letters f WHERE f.reason = 'foreign_machine' AND f.replayed_at IS NULL
+				AND coalesce(f.payload_id, f.id) = coalesce(d.payload_id, d.id))
 		ORDER BY d.id LIMIT max_rows
 		FOR UPDATE OF d SKIP LOCKED
 	LOOP
@@ -1394,7 +1399,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION rigalpha.replay_dead_letters(bigint[], integer)
-	IS 'Ingests open dead letters again, for example after a quota or the retention was raised; readings stored before are not doubled';
+	IS 'Ingests open dead letters again, for example after a quota or the retention was raised; readings stored before are not doubled. Payloads with readings of another machine than their token''s stay';
 -- Training. The functions in C read the source with the rights of who calls them, and store what
 -- came of it as the owner, who alone may write the tables of 055_models.sql.
 CREATE FUNCTION rigalpha.train(model name, source text, algorithm text DEFAULT 'hybrid', machine text DEFAULT NULL,
@@ -2148,6 +2153,7 @@ BEGIN
 		PERFORM rigalpha.ensure_partitions(missing);
 	END IF;
 	PERFORM rigalpha.accounts_tick();
+	PERFORM rigalpha.device_tick();
 END
 $$;
 COMMENT ON FUNCTION rigalpha.maintenance_tick() IS 'Work of the background worker''s clock: partitions ahead; cheap, called once a minute';
@@ -2423,6 +2429,85 @@ COMMENT ON COLUMN rigalpha.audit_log.transaction_at IS 'When its transaction beg
 COMMENT ON COLUMN rigalpha.audit_log.key IS 'Primary key of the row';
 COMMENT ON COLUMN rigalpha.audit_log.old IS 'The row before, as texts';
 COMMENT ON COLUMN rigalpha.audit_log.new IS 'The row after, as texts; or what was noted';
+-- What was refused, in the audit log. Who is refused can go on trying, so of each subject only the first
+-- entries of a minute are written; the rest is counted, and the count written when the minute is over.
+CREATE TABLE rigalpha.audit_floods (
+	subject text NOT NULL,
+	minute timestamptz NOT NULL,
+	kind text NOT NULL,
+	source text NOT NULL,
+	written integer NOT NULL DEFAULT 0,
+	suppressed bigint NOT NULL DEFAULT 0,
+	PRIMARY KEY (subject, minute)
+) WITH (fillfactor = 50);
+COMMENT ON TABLE rigalpha.audit_floods IS 'Refusals of the last minute by subject; see audit_refusal()';
+COMMENT ON COLUMN rigalpha.audit_floods.subject IS 'Who or what is counted together, such as token: and the id of a token';
+COMMENT ON COLUMN rigalpha.audit_floods.minute IS 'Minute that it happened in';
+COMMENT ON COLUMN rigalpha.audit_floods.kind IS 'Kind of the entries';
+COMMENT ON COLUMN rigalpha.audit_floods.source IS 'Source of the entries';
+COMMENT ON COLUMN rigalpha.audit_floods.written IS 'Entries that were written';
+COMMENT ON COLUMN rigalpha.audit_floods.suppressed IS 'Those that were only counted';
+SELECT pg_catalog.pg_extension_config_dump('rigalpha.audit_floods', '');
+
+CREATE FUNCTION rigalpha.audit_refusal(subject text, kind text, source text, operation text, reason text DEFAULT NULL,
+		names text[] DEFAULT NULL, "values" text[] DEFAULT NULL) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	entries_a_minute CONSTANT integer := 10;
+	entries integer;
+BEGIN
+	INSERT INTO rigalpha.audit_floods AS f (subject, minute, kind, source, written)
+		VALUES (audit_refusal.subject, date_trunc('minute', clock_timestamp()), audit_refusal.kind, audit_refusal.source, 1)
+		ON CONFLICT ON CONSTRAINT audit_floods_pkey DO UPDATE
+			SET written = f.written + CASE WHEN f.written < entries_a_minute THEN 1 ELSE 0 END,
+				suppressed = f.suppressed + CASE WHEN f.written < entries_a_minute THEN 0 ELSE 1 END
+		RETURNING CASE WHEN f.suppressed = 0 THEN f.written END INTO entries;
+	IF entries IS NULL THEN
+		RETURN false;
+	END IF;
+	RETURN rigalpha.audit_event(kind, source, operation, reason, names => names, "values" => "values");
+END
+$$;
+COMMENT ON FUNCTION rigalpha.audit_refusal(text, text, text, text, text, text[], text[])
+	IS 'Writes an entry about a refusal, up to ten of a subject and minute; false = only counted';
+
+CREATE FUNCTION rigalpha.audit_flood_tick() RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	past record;
+BEGIN
+	-- Rows of who is writing right now are left to the next time.
+	FOR past IN
+		DELETE FROM rigalpha.audit_floods f
+			USING (SELECT l.subject, l.minute FROM rigalpha.audit_floods l WHERE l.minute < date_trunc('minute', clock_timestamp())
+				FOR UPDATE SKIP LOCKED) AS over
+			WHERE f.subject = over.subject AND f.minute = over.minute
+			RETURNING f.*
+	LOOP
+		IF past.suppressed > 0 THEN
+			PERFORM rigalpha.audit_event(past.kind, past.source, 'suppressed', format('%s suppressed', past.suppressed),
+				names => ARRAY['subject', 'minute'], "values" => ARRAY[past.subject, past.minute::text]);
+		END IF;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION rigalpha.audit_flood_tick() IS 'Writes how many refusals of past minutes were only counted';
+
+-- What a user was refused is rolled back with everything else, so this belongs in a transaction of its own.
+CREATE FUNCTION rigalpha.note_refusal(route text) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	RETURN (SELECT rigalpha.audit_refusal(concat('user:', i.user_id), 'refusal', 'http', 'forbidden', 'insufficient_privilege',
+		ARRAY['user', 'route', 'address'], ARRAY[i.user_name, left(note_refusal.route, 200), i.address]) FROM rigalpha.identity() i);
+END
+$$;
+COMMENT ON FUNCTION rigalpha.note_refusal(text) IS 'Records that the user of the session was not allowed what a route of the sidecar does';
 -- Who acts. The identity of a transaction is state of the library, which no statement can set but
 -- begin_session(), with a token that only its holder has.
 CREATE FUNCTION rigalpha.begin_session(token text, OUT user_id integer, OUT user_name text, OUT role text,
@@ -2590,8 +2675,9 @@ CREATE FUNCTION rigalpha.login_failed(name text, address inet) RETURNS void
 	UPDATE rigalpha.users u SET failed_logins = least(u.failed_logins, 2147483646) + 1, last_failed_at = clock_timestamp()
 		WHERE lower(u.name) = lower(login_failed.name);
 	-- An unknown name is not written down: people type their password into the wrong field.
-	SELECT rigalpha.audit_event('login', 'login', 'failed', names => ARRAY['user', 'address'],
-		"values" => ARRAY[(SELECT u.name FROM rigalpha.users u WHERE lower(u.name) = lower(login_failed.name)), host(login_failed.address)])
+	SELECT rigalpha.audit_refusal(coalesce('login:user:' || u.id, 'login:network:' || rigalpha.login_network(login_failed.address), 'login:'),
+			'login', 'login', 'failed', names => ARRAY['user', 'address'], "values" => ARRAY[u.name, host(login_failed.address)])
+		FROM (SELECT) AS one LEFT JOIN rigalpha.users u ON lower(u.name) = lower(login_failed.name)
 	$$;
 COMMENT ON FUNCTION rigalpha.login_failed(text, inet) IS 'Records that a login failed; the attempt stays charged';
 
@@ -3210,8 +3296,9 @@ CREATE FUNCTION rigalpha.accounts_tick() RETURNS void
 	DELETE FROM rigalpha.login_throttles t WHERE t.forgotten_at < clock_timestamp() AND t.blocked_until < clock_timestamp();
 	DELETE FROM rigalpha.sessions s USING rigalpha.session_activity a
 		WHERE a.session_id = s.id AND rigalpha.session_expiry(s.created_at, a.last_seen) < clock_timestamp() - interval '30 days';
+	SELECT rigalpha.audit_flood_tick();
 	$$;
-COMMENT ON FUNCTION rigalpha.accounts_tick() IS 'Forgets login attempts whose time is over, and sessions that ended a month ago';
+COMMENT ON FUNCTION rigalpha.accounts_tick() IS 'Forgets login attempts whose time is over and sessions that ended a month ago, and tells of refusals that were only counted';
 -- The tree over all links, whose root is signed: see "Checkpoints" in docs/audit.md. Its leaves are
 -- the links in the order in which they were taken in; nodes are those that are complete.
 CREATE TABLE rigalpha.audit_tree (
@@ -3476,6 +3563,112 @@ COMMENT ON COLUMN rigalpha.audit_export.prev_hex IS 'Hash that the link follows'
 COMMENT ON COLUMN rigalpha.audit_export.leaf_hex IS 'Hash of the entry';
 COMMENT ON COLUMN rigalpha.audit_export.link_hex IS 'Hash of the link';
 COMMENT ON COLUMN rigalpha.audit_export.idx IS 'Place in the tree of signed checkpoints; null = in none';
+-- What a device that ingests with a token may: its quota, and its requests that must act once.
+
+-- Not dumped and not logged: it says what happened in this minute.
+CREATE UNLOGGED TABLE rigalpha.token_usage (
+	token_id text PRIMARY KEY REFERENCES rigalpha.api_tokens ON DELETE CASCADE,
+	minute timestamptz NOT NULL,
+	readings integer NOT NULL
+) WITH (fillfactor = 50);
+COMMENT ON TABLE rigalpha.token_usage IS 'Readings that came with tokens that have a quota';
+COMMENT ON COLUMN rigalpha.token_usage.token_id IS 'Token';
+COMMENT ON COLUMN rigalpha.token_usage.minute IS 'Minute that is counted';
+COMMENT ON COLUMN rigalpha.token_usage.readings IS 'Readings taken in it';
+
+CREATE TABLE rigalpha.ingest_keys (
+	token_id text NOT NULL,
+	key text NOT NULL CHECK (key ~ '^[!-~]{1,128}$'),
+	payload_sha256 bytea NOT NULL CHECK (octet_length(payload_sha256) = 32),
+	verdicts smallint[],
+	errors jsonb,
+	at timestamptz NOT NULL DEFAULT clock_timestamp(),
+	PRIMARY KEY (token_id, key)
+) WITH (fillfactor = 50);
+CREATE INDEX ingest_keys_at ON rigalpha.ingest_keys (at);
+COMMENT ON TABLE rigalpha.ingest_keys IS 'Answers to requests that came with an Idempotency-Key, kept for 24 hours: a repeated request gets the same';
+COMMENT ON COLUMN rigalpha.ingest_keys.token_id IS 'Token that it came with; empty = none';
+COMMENT ON COLUMN rigalpha.ingest_keys.key IS 'Key as the client chose it';
+COMMENT ON COLUMN rigalpha.ingest_keys.payload_sha256 IS 'SHA-256 over the payloads and their lengths';
+COMMENT ON COLUMN rigalpha.ingest_keys.verdicts IS 'One row per payload as in ingest()';
+COMMENT ON COLUMN rigalpha.ingest_keys.errors IS 'Errors as in ingest(); payloads count from the first of the request';
+COMMENT ON COLUMN rigalpha.ingest_keys.at IS 'When it was stored';
+COMMENT ON INDEX rigalpha.ingest_keys_at IS 'Finds what is old';
+SELECT pg_catalog.pg_extension_config_dump('rigalpha.ingest_keys', '');
+
+CREATE FUNCTION rigalpha.admit_token(token text, address inet,
+	OUT verdict text, OUT token_id text, OUT machine_id integer, OUT readings_per_minute integer)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+#variable_conflict use_column
+DECLARE
+	parts text[] := regexp_match(token, '^rig_([0-9a-f]{8})_([A-Za-z0-9_-]{43})$');
+BEGIN
+	SELECT c.verdict, c.machine_id, c.readings_per_minute INTO verdict, machine_id, readings_per_minute
+		FROM rigalpha.check_token(parts[1], parts[2], admit_token.address) c;
+	SELECT t.id INTO token_id FROM rigalpha.api_tokens t WHERE t.id = parts[1];
+END
+$$;
+COMMENT ON FUNCTION rigalpha.admit_token(text, inet)
+	IS 'check_token() for a token as a device sends it; token_id is null unless there is a token of that id';
+
+CREATE FUNCTION rigalpha.lock_token_usage(token_id text, OUT minute timestamptz, OUT readings integer)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+#variable_conflict use_column
+DECLARE
+	counted timestamptz;
+BEGIN
+	INSERT INTO rigalpha.token_usage (token_id, minute, readings)
+		SELECT lock_token_usage.token_id, '-infinity', 0
+		WHERE NOT EXISTS (SELECT FROM rigalpha.token_usage u WHERE u.token_id = lock_token_usage.token_id)
+		ON CONFLICT ON CONSTRAINT token_usage_pkey DO NOTHING;
+	SELECT u.minute, u.readings INTO counted, readings FROM rigalpha.token_usage u
+		WHERE u.token_id = lock_token_usage.token_id FOR NO KEY UPDATE;
+	minute := date_trunc('minute', clock_timestamp());
+	IF counted IS DISTINCT FROM minute THEN
+		readings := 0;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION rigalpha.lock_token_usage(text)
+	IS 'This minute and the readings of a token in it; others with the token wait until the transaction ends';
+
+CREATE FUNCTION rigalpha.claim_ingest_key(token_id text, key text, payload_sha256 bytea, first_payload integer,
+	OUT claimed boolean, OUT same boolean, OUT verdicts smallint[], OUT errors jsonb)
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+#variable_conflict use_column
+BEGIN
+	LOOP
+		-- Waits for a transaction that is about to store the same request.
+		INSERT INTO rigalpha.ingest_keys (token_id, key, payload_sha256)
+			VALUES (claim_ingest_key.token_id, claim_ingest_key.key, claim_ingest_key.payload_sha256)
+			ON CONFLICT ON CONSTRAINT ingest_keys_pkey DO NOTHING;
+		claimed := FOUND;
+		EXIT WHEN claimed;
+		SELECT k.payload_sha256 = claim_ingest_key.payload_sha256, k.verdicts,
+				(SELECT jsonb_agg(jsonb_set(e.error, '{payload}', to_jsonb((e.error ->> 'payload')::integer + first_payload)) ORDER BY e.place)
+					FROM jsonb_array_elements(k.errors) WITH ORDINALITY AS e (error, place))
+			INTO same, verdicts, errors
+			FROM rigalpha.ingest_keys k WHERE k.token_id = claim_ingest_key.token_id AND k.key = claim_ingest_key.key;
+		EXIT WHEN FOUND;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION rigalpha.claim_ingest_key(text, text, bytea, integer)
+	IS 'Notes a request that shall act once; or, if it came before, its answer, and whether its body is the same';
+
+CREATE FUNCTION rigalpha.device_tick() RETURNS void
+	LANGUAGE sql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+	DELETE FROM rigalpha.ingest_keys k WHERE k.at < clock_timestamp() - interval '24 hours';
+	$$;
+COMMENT ON FUNCTION rigalpha.device_tick() IS 'Forgets keys of requests after a day';
 CREATE FUNCTION rigalpha.setup() RETURNS text
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
@@ -4315,3 +4508,8 @@ GRANT EXECUTE ON FUNCTION rigalpha.require_admin, rigalpha_api.check_document, r
 -- The sidecar takes the role of each user for one transaction.
 GRANT EXECUTE ON FUNCTION rigalpha.readiness TO rigalpha_web;
 GRANT EXECUTE ON FUNCTION rigalpha_api.me TO rigalpha_viewer;
+
+-- Devices. What is logged of a statement must not hold the parameters of the sidecar: tokens of devices and of sessions are among them.
+GRANT EXECUTE ON FUNCTION rigalpha.note_refusal TO rigalpha_web;
+ALTER ROLE rigalpha_web SET log_parameter_max_length = 0;
+ALTER ROLE rigalpha_web SET log_parameter_max_length_on_error = 0;

@@ -15,7 +15,7 @@ const char rig_options_help[] =
 	"  --idempotent          Kafka: no duplicates by retries, order kept\n"
 	"  --linger MS           wait this long to fill a batch (default Kafka 5, HTTP 20)\n"
 	"  --batch N             HTTP: readings per request (default 200)\n"
-	"  --token-file FILE     HTTP: bearer token\n"
+	"  --token-file FILE     HTTP: token of the device (default: RIGALPHA_DEVICE_TOKEN)\n"
 	"  -X NAME=VALUE         Kafka: any producer property of librdkafka; repeatable\n"
 	"\n"
 	"Rigs (run, backfill)\n"

@@ -333,12 +333,20 @@ destroy_sink(RigSink *sink)
 	free(http);
 }
 
-/* The token comes from a file, so that it shows in no process list. */
+static void
+add_token_header(HttpSink *http, const char *token)
+{
+	char header[1100];
+
+	snprintf(header, sizeof(header), "Authorization: Bearer %s", token);
+	http->headers = curl_slist_append(http->headers, header);
+}
+
+/* The token comes from a file or the environment, so that it shows in no process list. */
 static void
 add_token(HttpSink *http, const char *path)
 {
 	char line[1024];
-	char header[1100];
 	FILE *file = fopen(path, "r");
 
 	if (file == NULL || fgets(line, sizeof(line), file) == NULL)
@@ -348,8 +356,7 @@ add_token(HttpSink *http, const char *path)
 	}
 	fclose(file);
 	line[strcspn(line, "\r\n")] = '\0';
-	snprintf(header, sizeof(header), "Authorization: Bearer %s", line);
-	http->headers = curl_slist_append(http->headers, header);
+	add_token_header(http, line);
 }
 
 static void
@@ -365,6 +372,8 @@ prepare_request(HttpSink *http, const RigOptions *options)
 	http->headers = curl_slist_append(http->headers, "Expect:");
 	if (options->token_file != NULL)
 		add_token(http, options->token_file);
+	else if (getenv("RIGALPHA_DEVICE_TOKEN") != NULL)
+		add_token_header(http, getenv("RIGALPHA_DEVICE_TOKEN"));
 	curl_easy_setopt(http->curl, CURLOPT_URL, http->url);
 	curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, http->headers);
 	curl_easy_setopt(http->curl, CURLOPT_POST, 1L);

@@ -115,6 +115,17 @@ rig_address_parse(const char *text, RigAddress *address, char *error, size_t err
 	return true;
 }
 
+bool
+rig_address_is_loopback(const RigAddress *address)
+{
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *) &address->storage;
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *) &address->storage;
+
+	if (address->storage.ss_family == AF_INET)
+		return (ntohl(v4->sin_addr.s_addr) >> 24) == 127;
+	return address->storage.ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+}
+
 int
 rig_address_listen(const RigAddress *address, char *error, size_t error_size)
 {

@@ -18,6 +18,9 @@ typedef struct RigAddress
  */
 extern bool rig_address_parse(const char *text, RigAddress *address, char *error, size_t error_size);
 
+/* Whether nobody but this machine reaches the address. */
+extern bool rig_address_is_loopback(const RigAddress *address);
+
 /* Opens a listening socket; -1 with the reason in error. */
 extern int	rig_address_listen(const RigAddress *address, char *error, size_t error_size);
 

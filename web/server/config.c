@@ -41,6 +41,7 @@ static const Setting SETTINGS[] = {
 	TEXT("DATABASE_URL", database_url, "",
 		 "connection string; without it the libpq variables PGHOST, PGPORT, PGDATABASE, PGUSER, PGPASSFILE … are used"),
 	TEXT("RIGALPHA_LOG", log_level, "error", "error, or info for one line per request"),
+	TEXT("RIGALPHA_ANONYMOUS_INGEST", anonymous_ingest, "off", "on takes readings without the token of a device, on loopback only"),
 	NUMBER("RIGALPHA_THREADS", threads, 2, 1, 64, "threads that serve sockets"),
 	NUMBER("RIGALPHA_CONNECTIONS", connections, 1024, 8, 65536, "connections at a time"),
 	NUMBER("RIGALPHA_CONNECTIONS_PER_IP", connections_per_ip, 1000, 1, 65536, "connections at a time of one address"),
@@ -121,6 +122,11 @@ rig_config_load(void)
 	if (strcmp(rig_config.log_level, "error") != 0 && strcmp(rig_config.log_level, "info") != 0)
 	{
 		fprintf(stderr, "rigalpha-web: RIGALPHA_LOG must be error or info\n");
+		return false;
+	}
+	if (strcmp(rig_config.anonymous_ingest, "on") != 0 && strcmp(rig_config.anonymous_ingest, "off") != 0)
+	{
+		fprintf(stderr, "rigalpha-web: RIGALPHA_ANONYMOUS_INGEST must be on or off\n");
 		return false;
 	}
 	if (rig_config.pool_min > rig_config.pool_max)

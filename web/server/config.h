@@ -14,6 +14,7 @@ typedef struct RigConfig
 	const char *web_root;
 	const char *database_url;
 	const char *log_level;
+	const char *anonymous_ingest;	/* on or off */
 	int64_t		threads;
 	int64_t		connections;
 	int64_t		connections_per_ip;

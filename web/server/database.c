@@ -200,16 +200,24 @@ rig_database_query(RigDatabase *database, const RigStatement *statement,
 
 PGresult *
 rig_database_query_binary(RigDatabase *database, const RigStatement *statement,
-						  const char *bytes, int length, RigFailure *failure)
+						  const RigBinary *parameters, RigFailure *failure)
 {
-	const char *const values[] = {bytes};
-	const int	lengths[] = {length};
-	const int	formats[] = {1};
+	const char *values[RIG_DATABASE_MAX_BINARY];
+	int			lengths[RIG_DATABASE_MAX_BINARY];
+	int			formats[RIG_DATABASE_MAX_BINARY];
+
+	for (int i = 0; i < statement->parameter_count; i++)
+	{
+		values[i] = parameters[i].bytes;
+		lengths[i] = parameters[i].length;
+		formats[i] = 1;
+	}
 
 	if (!rig_database_prepare(database, statement, failure))
 		return NULL;
 	return check_rows(database,
-					  PQexecPrepared(database->connection, statement->name, 1, values, lengths, formats, 1),
+					  PQexecPrepared(database->connection, statement->name, statement->parameter_count,
+									 values, lengths, formats, 1),
 					  failure);
 }
 

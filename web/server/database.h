@@ -54,9 +54,17 @@ extern bool rig_database_prepare(RigDatabase *database, const RigStatement *stat
 extern PGresult *rig_database_query(RigDatabase *database, const RigStatement *statement,
 									const char *const *values, RigFailure *failure);
 
-/* The same with one binary parameter and binary results. */
+typedef struct RigBinary
+{
+	const char *bytes;			/* NULL = SQL NULL */
+	int			length;
+} RigBinary;
+
+#define RIG_DATABASE_MAX_BINARY 4
+
+/* The same with binary parameters, as many as the statement has, and binary results. */
 extern PGresult *rig_database_query_binary(RigDatabase *database, const RigStatement *statement,
-										   const char *bytes, int length, RigFailure *failure);
+										   const RigBinary *parameters, RigFailure *failure);
 
 /*
  * Begins a transaction by the given command and runs its first statement, in one round trip. NULL with

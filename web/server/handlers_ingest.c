@@ -2,6 +2,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "bearer.h"
 #include "config.h"
 #include "handlers.h"
 #include "ingest_batch.h"
@@ -12,12 +13,40 @@
 #define MEDIA_JSON "application/json"
 #define MEDIA_NDJSON "application/x-ndjson"
 
+static void
+refuse_token(RigRequest *request, RigProblem problem, const char *detail, const char *members)
+{
+	rig_problem_answer_with(request, problem, detail, members);
+	rig_response_header(&request->response, "WWW-Authenticate", "Bearer realm=\"rigalpha\"%s",
+						problem == RIG_PROBLEM_TOKEN_REFUSED ? ", error=\"invalid_token\"" : "");
+}
+
+/* Who sends, and whether it shall act once. Cookies do not matter here, nor does the query. */
+static void
+check_device(RigRequest *request)
+{
+	const char *key = rig_request_header(request, "Idempotency-Key");
+	RigBearerFound found = rig_bearer_read(rig_request_header(request, "Authorization"), &request->token);
+
+	if (found == RIG_BEARER_REFUSED)
+		refuse_token(request, RIG_PROBLEM_TOKEN_REFUSED, "Send Authorization: Bearer and the token of the device.", "");
+	else if (found == RIG_BEARER_ABSENT && strcmp(rig_config.anonymous_ingest, "on") != 0)
+		refuse_token(request, RIG_PROBLEM_TOKEN_REQUIRED, "Send Authorization: Bearer and the token of the device.", "");
+	else if (key != NULL && !rig_key_valid(key))
+		rig_problem_answer(request, RIG_PROBLEM_BAD_PARAMETER, "Idempotency-Key has 1 to 128 visible ASCII characters.");
+	else
+		request->idempotency_key = key;
+}
+
 void
 rig_check_ingest(RigRequest *request)
 {
 	bool		lines = rig_has_media_type(request, MEDIA_NDJSON);
 	const char *encoding = rig_request_header(request, "Content-Encoding");
 
+	check_device(request);
+	if (request->response.status != 0)
+		return;
 	if (encoding != NULL && strcasecmp(encoding, "identity") != 0)
 		rig_problem_answer(request, RIG_PROBLEM_MEDIA_TYPE, "Send the body without Content-Encoding.");
 	else if (!lines && !rig_has_media_type(request, MEDIA_JSON))
@@ -109,8 +138,28 @@ rig_handle_ingest(RigRequest *request)
 	return false;
 }
 
+/* Answers a request of which nothing was stored. */
+static void
+answer_refusal(RigRequest *request, const RigIngestRefusal *refusal, const char *members)
+{
+	if (strncmp(refusal->reason, "token_", strlen("token_")) == 0)
+		refuse_token(request, RIG_PROBLEM_TOKEN_REFUSED, "Nothing was stored.", members);
+	else if (strcmp(refusal->reason, "key_reused") == 0)
+		rig_problem_answer_with(request, RIG_PROBLEM_KEY_REUSED, "Nothing was stored.", members);
+	else if (strcmp(refusal->reason, "quota") == 0)
+	{
+		rig_problem_answer_with(request, RIG_PROBLEM_QUOTA, "Nothing was stored.", members);
+		rig_response_header(&request->response, "Retry-After", "%d", refusal->retry_after);
+	}
+	else
+		rig_problem_answer_with(request,
+								request->body.length > (size_t) rig_config.max_body ?
+								RIG_PROBLEM_TOO_LARGE : RIG_PROBLEM_UNUSABLE,
+								"The body is kept as a dead letter.", members);
+}
+
 void
-rig_ingest_answer(RigRequest *request, const int counts[4], const RigBuffer *errors)
+rig_ingest_answer(RigRequest *request, const int counts[4], const RigIngestRefusal *refusal, const RigBuffer *errors)
 {
 	RigBuffer	members = {0};
 	int			usable = counts[0] + counts[1] + counts[2];
@@ -124,10 +173,7 @@ rig_ingest_answer(RigRequest *request, const int counts[4], const RigBuffer *err
 		RigBuffer	further = {0};
 
 		rig_buffer_format(&further, ",%s", members.data);
-		rig_problem_answer_with(request,
-								request->body.length > (size_t) rig_config.max_body ?
-								RIG_PROBLEM_TOO_LARGE : RIG_PROBLEM_UNUSABLE,
-								"The body is kept as a dead letter.", further.data);
+		answer_refusal(request, refusal, further.data);
 		rig_buffer_release(&further);
 	}
 	else

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 #include "problem.h"
 
 #define BYTEA_OID 17
+#define TEXT_OID 25
 #define MAX_ATTEMPTS 5			/* of a batch that met a deadlock or a lock timeout */
 
 #define VERDICT_FIELDS 4
@@ -21,16 +23,19 @@
 static const RigStatement INGEST = {
 	"ingest",
 	"WITH stored AS MATERIALIZED ("
-	"    SELECT verdicts, errors FROM rigalpha.ingest($1::bytea[], 'http'))"
-	" SELECT NULL::int4 AS payload, NULL::int4 AS reading, NULL::text AS error, verdicts FROM stored"
+	"    SELECT verdicts, errors FROM rigalpha.ingest($1::bytea[], 'http', tokens => $2::bytea[],"
+	"        addresses => $3::text[]::inet[], keys => $4::text[]))"
+	" SELECT NULL::int4 AS payload, NULL::int4 AS reading, NULL::text AS error, verdicts, NULL::text AS reason,"
+	"        NULL::int4 AS retry_after"
+	"   FROM stored"
 	" UNION ALL"
 	" SELECT e.payload, e.reading,"
 	"        json_build_object('field', e.field, 'reason', e.reason, 'detail', e.detail,"
-	"                          'dead_letter_id', e.dead_letter_id)::text, NULL"
+	"                          'dead_letter_id', e.dead_letter_id)::text, NULL, e.reason, e.retry_after"
 	"   FROM stored, jsonb_to_recordset(stored.errors)"
-	"        AS e(payload int4, reading int4, field text, reason text, detail text, dead_letter_id int8)"
+	"        AS e(payload int4, reading int4, field text, reason text, detail text, dead_letter_id int8, retry_after int4)"
 	" ORDER BY payload NULLS FIRST, reading NULLS FIRST",
-	1
+	4
 };
 
 /* The verdicts and errors of one batch, read in payload order. */
@@ -67,29 +72,90 @@ read_int16(const char *bytes)
 	return (int16_t) ntohs(ordered);
 }
 
-/* Writes the payloads of count requests as a bytea[] in the server's binary format. */
+/* Begins a one-dimensional array in the server's binary format. */
 static void
-encode_payloads(RigRequest *const *requests, int count, RigBuffer *out)
+begin_array(RigBuffer *out, int32_t type, int count)
+{
+	rig_buffer_int32(out, 1);
+	rig_buffer_int32(out, 1);	/* there may be nulls */
+	rig_buffer_int32(out, type);
+	rig_buffer_int32(out, count);
+	rig_buffer_int32(out, 1);
+}
+
+static void
+append_element(RigBuffer *out, const char *bytes, size_t length)
+{
+	rig_buffer_int32(out, bytes != NULL ? (int32_t) length : -1);
+	if (bytes != NULL)
+		rig_buffer_append(out, bytes, length);
+}
+
+static void
+append_text(RigBuffer *out, const char *text)
+{
+	append_element(out, text, text != NULL ? strlen(text) : 0);
+}
+
+/* Parameters of the statement; the last three are left out when no request has a token or a key. */
+typedef struct Parameters
+{
+	RigBuffer	payloads;
+	RigBuffer	tokens;
+	RigBuffer	addresses;
+	RigBuffer	keys;
+} Parameters;
+
+static void
+encode_request(const RigRequest *request, bool devices, Parameters *out)
+{
+	const char *address = request->token != NULL && *request->client_address != '\0' ? request->client_address : NULL;
+
+	for (int i = 0; i < request->payload_count; i++)
+	{
+		const RigPayloadSlice *payload = &request->payloads[i];
+
+		append_element(&out->payloads, payload->bytes, payload->length);
+		if (!devices)
+			continue;
+		append_text(&out->tokens, request->token);
+		append_text(&out->addresses, address);
+		/* An empty key continues the request of the payload before. */
+		append_text(&out->keys, request->idempotency_key != NULL && i > 0 ? "" : request->idempotency_key);
+	}
+}
+
+/* Encodes the payloads of count requests; returns how many payloads there are. */
+static int
+encode_requests(RigRequest *const *requests, int count, Parameters *out)
 {
 	int			payloads = 0;
+	bool		devices = false;
 
-	for (int i = 0; i < count; i++)
-		payloads += requests[i]->payload_count;
-	rig_buffer_int32(out, 1);
-	rig_buffer_int32(out, 0);
-	rig_buffer_int32(out, BYTEA_OID);
-	rig_buffer_int32(out, payloads);
-	rig_buffer_int32(out, 1);
 	for (int i = 0; i < count; i++)
 	{
-		for (int j = 0; j < requests[i]->payload_count; j++)
-		{
-			const RigPayloadSlice *payload = &requests[i]->payloads[j];
-
-			rig_buffer_int32(out, (int32_t) payload->length);
-			rig_buffer_append(out, payload->bytes, payload->length);
-		}
+		payloads += requests[i]->payload_count;
+		devices |= requests[i]->token != NULL || requests[i]->idempotency_key != NULL;
 	}
+	begin_array(&out->payloads, BYTEA_OID, payloads);
+	if (devices)
+	{
+		begin_array(&out->tokens, BYTEA_OID, payloads);
+		begin_array(&out->addresses, TEXT_OID, payloads);
+		begin_array(&out->keys, TEXT_OID, payloads);
+	}
+	for (int i = 0; i < count; i++)
+		encode_request(requests[i], devices, out);
+	return payloads;
+}
+
+static void
+release_parameters(Parameters *parameters)
+{
+	rig_buffer_release(&parameters->payloads);
+	rig_buffer_release(&parameters->tokens);
+	rig_buffer_release(&parameters->addresses);
+	rig_buffer_release(&parameters->keys);
 }
 
 /* Checks that the verdicts are an int2[payloads][4]; the answers below rely on it. */
@@ -117,7 +183,7 @@ read_verdict(const Outcome *outcome, int payload, int field)
 
 /* Appends the errors of the next payload; index counts readings over the whole request. */
 static void
-append_errors(Outcome *outcome, int first_index, RigBuffer *errors)
+append_errors(Outcome *outcome, int first_index, RigIngestRefusal *refusal, RigBuffer *errors)
 {
 	while (outcome->error_row < PQntuples(outcome->rows) &&
 		   read_int32(PQgetvalue(outcome->rows, outcome->error_row, 0)) <= outcome->payload)
@@ -126,6 +192,12 @@ append_errors(Outcome *outcome, int first_index, RigBuffer *errors)
 		int			reading = PQgetisnull(outcome->rows, row, 1) ? 0 : read_int32(PQgetvalue(outcome->rows, row, 1));
 		const char *error = PQgetvalue(outcome->rows, row, 2);
 
+		if (errors->length == 0)
+		{
+			snprintf(refusal->reason, sizeof(refusal->reason), "%s", PQgetvalue(outcome->rows, row, 4));
+			if (!PQgetisnull(outcome->rows, row, 5))
+				refusal->retry_after = read_int32(PQgetvalue(outcome->rows, row, 5));
+		}
 		/* -1 stands for the whole payload, which counts as one reading. */
 		if (reading < 0)
 			reading = 0;
@@ -139,11 +211,12 @@ answer_request(Outcome *outcome, RigRequest *request)
 {
 	int			counts[VERDICT_FIELDS] = {0};
 	int			index = 0;
+	RigIngestRefusal refusal = {0};
 	RigBuffer	errors = {0};
 
 	for (int i = 0; i < request->payload_count; i++, outcome->payload++)
 	{
-		append_errors(outcome, index, &errors);
+		append_errors(outcome, index, &refusal, &errors);
 		for (int field = 0; field < VERDICT_FIELDS; field++)
 		{
 			int			verdict = read_verdict(outcome, outcome->payload, field);
@@ -152,7 +225,7 @@ answer_request(Outcome *outcome, RigRequest *request)
 			index += verdict;
 		}
 	}
-	rig_ingest_answer(request, counts, &errors);
+	rig_ingest_answer(request, counts, &refusal, &errors);
 	rig_buffer_release(&errors);
 	rig_listener_resume(request);
 }
@@ -161,16 +234,19 @@ answer_request(Outcome *outcome, RigRequest *request)
 static bool
 store_once(RigDatabase *database, RigRequest *const *requests, int count, RigFailure *failure)
 {
-	RigBuffer	parameter = {0};
+	Parameters	out = {0};
 	PGresult   *rows;
 	Outcome		outcome;
 	int			payloads;
 	bool		done = false;
 
-	encode_payloads(requests, count, &parameter);
-	payloads = read_int32(parameter.data + 12);
-	rows = rig_database_query_binary(database, &INGEST, parameter.data, (int) parameter.length, failure);
-	rig_buffer_release(&parameter);
+	payloads = encode_requests(requests, count, &out);
+	rows = rig_database_query_binary(database, &INGEST,
+									 (const RigBinary[]) {
+		{out.payloads.data, (int) out.payloads.length}, {out.tokens.data, (int) out.tokens.length},
+		{out.addresses.data, (int) out.addresses.length}, {out.keys.data, (int) out.keys.length}
+	}, failure);
+	release_parameters(&out);
 	if (rows == NULL)
 		return false;
 	if (open_outcome(&outcome, rows, payloads, failure))

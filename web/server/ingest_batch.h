@@ -20,7 +20,15 @@ extern bool rig_ingest_batch_store(RigDatabase *database, RigRequest *batch, Rig
 /* Answers all requests of a list with a failure. */
 extern void rig_ingest_batch_fail(RigRequest *batch, const RigFailure *failure);
 
-/* Builds the answer of one request from its counts and its errors as a JSON list. */
-extern void rig_ingest_answer(RigRequest *request, const int counts[4], const RigBuffer *errors);
+/* What the first error of a request says. */
+typedef struct RigIngestRefusal
+{
+	char		reason[32];			/* empty = no error */
+	int			retry_after;		/* seconds, 0 = not said */
+} RigIngestRefusal;
+
+/* Builds the answer of one request from its counts, its first refusal, and its errors as a JSON list. */
+extern void rig_ingest_answer(RigRequest *request, const int counts[4], const RigIngestRefusal *refusal,
+							  const RigBuffer *errors);
 
 #endif

@@ -128,6 +128,11 @@ run(void)
 		rig_log("error", "start refused", "%s", text);
 		return RIG_EXIT_CONFIGURATION;
 	}
+	if (strcmp(rig_config.anonymous_ingest, "on") == 0 && !rig_address_is_loopback(&address))
+	{
+		rig_log("error", "start refused", "RIGALPHA_ANONYMOUS_INGEST is for loopback only: give the devices tokens");
+		return EXIT_CONFIGURATION;
+	}
 	socket_fd = rig_address_listen(&address, text, sizeof(text));
 	if (socket_fd < 0)
 	{

@@ -64,6 +64,8 @@ typedef struct RigRequest
 
 	RigPayloadSlice *payloads;	/* point into body */
 	int			payload_count;
+	const char *token;			/* of a device, NULL = none; points into the header, as the next */
+	const char *idempotency_key;	/* NULL = none */
 
 	RigResponse response;
 	struct RigStream *stream;	/* set while the answer is an event stream */
