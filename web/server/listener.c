@@ -1,20 +1,26 @@
 #include "listener.h"
 
 #include <microhttpd.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 #include "address.h"
 #include "clock.h"
 #include "config.h"
 #include "deadlines.h"
+#include "framing.h"
 #include "log.h"
+#include "origin_check.h"
 #include "problem.h"
 #include "router.h"
+#include "security_log.h"
 #include "sse_hub.h"
 
 /*
@@ -23,6 +29,15 @@
  */
 #define CONNECTION_MEMORY 32768
 #define HEADER_MAX 16384
+
+/*
+ * AES-256 or ChaCha20, authenticated and with forward secrecy. SECURE256 alone has no curve and no hash for the usual
+ * certificates of P-256, and would agree on P-521, which is slow.
+ */
+#define TLS_PRIORITIES \
+	"SECURE256:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-MAC-ALL:+AEAD:" \
+	"-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:" \
+	"+SIGN-ECDSA-SECP256R1-SHA256:+SIGN-ECDSA-SHA256:+SIGN-RSA-PSS-RSAE-SHA256:+SIGN-RSA-SHA256:+SIGN-EDDSA-ED25519"
 
 static struct MHD_Daemon *daemon_handle;
 static atomic_bool stopping;
@@ -105,6 +120,18 @@ notice_connection(void *context, struct MHD_Connection *connection, void **socke
 	}
 }
 
+static void
+set_client_address(RigRequest *request)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+
+	if (info != NULL)
+		getnameinfo(info->client_addr,
+					info->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in),
+					request->client_address, sizeof(request->client_address), NULL, 0, NI_NUMERICHOST);
+}
+
 /* Called with the raw target as soon as the request line is read: the request begins here. */
 static void *
 begin_request(void *context, const char *target, struct MHD_Connection *connection)
@@ -116,7 +143,10 @@ begin_request(void *context, const char *target, struct MHD_Connection *connecti
 			 (unsigned long long) atomic_fetch_add(&request_number, 1));
 	request->connection = connection;
 	request->started = rig_clock_now();
+	request->target = target;
+	request->target_length = strlen(target);
 	request->malformed = !rig_url_parse(&request->url, target);
+	set_client_address(request);
 	request->socket = socket_of(connection);
 	if (request->socket != NULL)
 		rig_deadlines_enter(request->socket, RIG_SOCKET_HEADER);
@@ -139,7 +169,7 @@ end_request(void *context, struct MHD_Connection *connection, void **slot,
 		rig_sse_hub_leave(request->stream);
 	if (request->phase == RIG_PHASE_ANSWERED &&
 		(rig_log_requests() || request->response.status == 500))
-		rig_log_request(request->id, request->method, request->url.path,
+		rig_log_request(request->id, request->client_address, request->method, request->url.path,
 						request->response.status, rig_clock_now() - request->started);
 	if (request->socket != NULL)
 		rig_deadlines_enter(request->socket, RIG_SOCKET_IDLE);
@@ -154,22 +184,30 @@ end_request(void *context, struct MHD_Connection *connection, void **slot,
 	free(request);
 }
 
-static bool
-is_unsafe(const char *method)
+/* A page of another site must not act by the cookies of our users. */
+static void
+check_origin(RigRequest *request)
 {
-	return strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0;
-}
+	const char *authorization = rig_request_header(request, "Authorization");
+	const RigOriginFacts facts = {
+		.method = request->method,
+		.site = rig_request_header(request, "Sec-Fetch-Site"),
+		.origin = rig_request_header(request, "Origin"),
+		.cookie = rig_request_header(request, "Cookie") != NULL,
+		.bearer = authorization != NULL && strncasecmp(authorization, "Bearer ", 7) == 0,
+	};
 
-/* Whether a browser sent this from a page of another site. Other clients send neither header. */
-static bool
-is_cross_site(const RigRequest *request)
-{
-	const char *site = rig_request_header(request, "Sec-Fetch-Site");
-	const char *origin = rig_request_header(request, "Origin");
-
-	if (site != NULL)
-		return strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0;
-	return origin != NULL && !rig_address_origin_allowed(origin, rig_request_header(request, "Host"));
+	switch (rig_origin_check(&facts, rig_address_origins()))
+	{
+		case RIG_ORIGIN_ALLOWED:
+			break;
+		case RIG_ORIGIN_FOREIGN:
+			rig_problem_answer(request, RIG_PROBLEM_CROSS_SITE, NULL);
+			break;
+		case RIG_ORIGIN_UNKNOWN:
+			rig_problem_answer(request, RIG_PROBLEM_CROSS_SITE, "With a cookie send Origin, or Sec-Fetch-Site.");
+			break;
+	}
 }
 
 static size_t
@@ -210,9 +248,7 @@ check_body(RigRequest *request)
 {
 	if (request->body_declared == 0)
 		return;
-	if (rig_request_header(request, "Transfer-Encoding") != NULL)
-		rig_problem_answer(request, RIG_PROBLEM_MALFORMED, "Content-Length beside Transfer-Encoding");
-	else if (request->body_declared > (uint64_t) rig_config.max_body_read)
+	if (request->body_declared > (uint64_t) rig_config.max_body_read)
 		rig_problem_answer(request, RIG_PROBLEM_TOO_LARGE, NULL);
 	else if (!account_body(request, request->body_declared) ||
 			 !rig_buffer_reserve(&request->body, request->body_declared))
@@ -236,8 +272,8 @@ check_header(RigRequest *request)
 		rig_problem_answer(request, RIG_PROBLEM_WRONG_HOST, NULL);
 	else
 		rig_router_resolve(request);
-	if (request->response.status == 0 && is_unsafe(request->method) && is_cross_site(request))
-		rig_problem_answer(request, RIG_PROBLEM_CROSS_SITE, NULL);
+	if (request->response.status == 0)
+		check_origin(request);
 	if (request->response.status == 0 && request->route->check != NULL)
 		request->route->check(request);
 	if (request->response.status == 0)
@@ -248,6 +284,7 @@ static enum MHD_Result
 send_answer(RigRequest *request)
 {
 	request->phase = RIG_PHASE_ANSWERED;
+	rig_security_log_refusal(request);
 	if (atomic_load(&stopping))
 		request->response.close_connection = true;
 	if (request->socket != NULL)
@@ -257,7 +294,29 @@ send_answer(RigRequest *request)
 }
 
 static enum MHD_Result
-accept_header(RigRequest *request, const char *method)
+note_header(void *framing, enum MHD_ValueKind kind, const char *name, size_t name_length,
+			const char *value, size_t value_length)
+{
+	(void) kind;
+	rig_framing_header(framing, name, name_length, value != NULL ? value : "", value_length);
+	return MHD_YES;
+}
+
+static void
+check_framing(RigRequest *request, const char *method, const char *version)
+{
+	RigFraming	framing;
+	const char *fault;
+
+	rig_framing_begin(&framing, method, request->target, request->target_length, version);
+	MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, note_header, &framing);
+	fault = rig_framing_end(&framing, header_size(request->connection));
+	if (fault != NULL)
+		rig_problem_answer(request, RIG_PROBLEM_MALFORMED, fault);
+}
+
+static enum MHD_Result
+accept_header(RigRequest *request, const char *method, const char *version)
 {
 	request->phase = RIG_PHASE_BODY;
 	request->method = rig_copy_text(method, strlen(method));
@@ -265,6 +324,13 @@ accept_header(RigRequest *request, const char *method)
 	count_request(1);
 	if (request->socket != NULL)
 		rig_deadlines_enter(request->socket, RIG_SOCKET_BODY);
+	check_framing(request, method, version);
+	if (request->response.status != 0)
+	{
+		/* Nobody knows where its body ends, so nothing after it is read as a request. */
+		request->response.close_connection = true;
+		return send_answer(request);
+	}
 	check_header(request);
 	if (request->response.status == 0)
 		return MHD_YES;
@@ -325,9 +391,8 @@ handle_request(void *context, struct MHD_Connection *connection, const char *url
 	(void) context;
 	(void) connection;
 	(void) url;
-	(void) version;
 	if (request->phase == RIG_PHASE_NEW)
-		return accept_header(request, method);
+		return accept_header(request, method, version);
 	if (*upload_size > 0)
 	{
 		accept_body(request, upload, *upload_size);
@@ -345,14 +410,24 @@ log_library(void *context, const char *format, va_list arguments)
 	(void) context;
 	vsnprintf(message, sizeof(message), format, arguments);
 	message[strcspn(message, "\r\n")] = '\0';
+	if (strstr(message, "handshake") != NULL)
+		rig_security_log_handshake();
 	if (rig_log_requests())
 		rig_log("info", "http library", "%s", message);
 }
 
 bool
-rig_listener_start(int socket_fd)
+rig_listener_start(int socket_fd, const RigTls *tls)
 {
-	unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+	unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+		(tls->key != NULL ? MHD_USE_TLS : 0);
+	const struct MHD_OptionItem tls_options[] = {
+		{MHD_OPTION_HTTPS_MEM_CERT, 0, tls->certificate},
+		{MHD_OPTION_HTTPS_MEM_KEY, 0, tls->key},
+		{MHD_OPTION_HTTPS_PRIORITIES, 0, TLS_PRIORITIES},
+		{MHD_OPTION_END, 0, NULL}
+	};
+	const struct MHD_OptionItem *more = tls->key != NULL ? tls_options : tls_options + 3;
 
 	rig_condition_init(&open_changed);
 	boot_id = (uint32_t) rig_random();
@@ -368,6 +443,7 @@ rig_listener_start(int socket_fd)
 		MHD_OPTION_NOTIFY_CONNECTION, notice_connection, NULL,
 		MHD_OPTION_NOTIFY_COMPLETED, end_request, NULL,
 		MHD_OPTION_URI_LOG_CALLBACK, begin_request, NULL,
+		MHD_OPTION_ARRAY, more,
 		MHD_OPTION_END);
 	return daemon_handle != NULL;
 }

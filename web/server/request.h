@@ -16,6 +16,7 @@
 #include "url.h"
 
 #define RIG_REQUEST_ID_SIZE 24
+#define RIG_CLIENT_ADDRESS_SIZE 46	/* the longest IPv6 address */
 #define RIG_REQUEST_MAX_CAPTURES 2
 
 struct MHD_Connection;
@@ -41,9 +42,12 @@ typedef struct RigPayloadSlice
 typedef struct RigRequest
 {
 	char		id[RIG_REQUEST_ID_SIZE];
+	char		client_address[RIG_CLIENT_ADDRESS_SIZE];
 	RigRequestPhase phase;
 	const char *method;			/* HEAD is handled as GET, the library drops the body */
 	RigUrl		url;
+	const char *target;			/* raw, in memory of the HTTP library; only its place is of use after the start */
+	size_t		target_length;
 	bool		malformed;		/* the target could not be parsed */
 	const struct RigRoute *route;
 	const char *captures[RIG_REQUEST_MAX_CAPTURES];
