@@ -111,7 +111,7 @@ class Sidecar:
         self.log_path = FOLDER / f"sidecar-{next(_numbers)}.log"
         environment = dict(os.environ, PGUSER=user, PGDATABASE=database,
                            PGPASSWORD=os.environ["WEB_PASSWORD"], RIGALPHA_LISTEN="127.0.0.1:0",
-                           RIGALPHA_WEB_ROOT=str(FOLDER / "page"))
+                           RIGALPHA_LOG="info", RIGALPHA_WEB_ROOT=str(FOLDER / "page"))
         environment.update({"RIGALPHA_" + name.upper(): str(value) for name, value in settings.items()})
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen([PROGRAM], env=environment, stdin=subprocess.DEVNULL,
