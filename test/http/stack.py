@@ -18,6 +18,9 @@ PROGRAM = os.environ["RIGALPHA_WEB_PROGRAM"]
 JSON = {"Content-Type": "application/json"}
 NDJSON = {"Content-Type": "application/x-ndjson"}
 
+# Passwords, tokens and cookies that tests used: no log may hold them.
+SECRETS = []
+
 _numbers = itertools.count(1)
 _pause = threading.Event()
 

@@ -68,8 +68,9 @@ is_wildcard(const RigAddress *address)
 	const struct sockaddr_in *v4 = (const struct sockaddr_in *) &address->storage;
 	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *) &address->storage;
 
-	return address->storage.ss_family == AF_INET ? v4->sin_addr.s_addr == htonl(INADDR_ANY) :
-		address->storage.ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr);
+	if (address->storage.ss_family == AF_INET)
+		return v4->sin_addr.s_addr == htonl(INADDR_ANY);
+	return address->storage.ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr);
 }
 
 static bool
@@ -187,6 +188,7 @@ rig_address_check_origins(char *error, size_t error_size)
 {
 	const char *entry = rig_config.origins + strspn(rig_config.origins, ", ");
 
+	secure_origins = false;
 	while (*entry != '\0')
 	{
 		size_t		length = strcspn(entry, ", ");

@@ -129,8 +129,9 @@ rig_utf8_length(const unsigned char *text, size_t available)
 static unsigned int
 decode_short(const unsigned char *text, size_t length)
 {
-	return length == 2 ? (text[0] & 0x1Fu) << 6 | (text[1] & 0x3Fu) :
-		(text[0] & 0x0Fu) << 12 | (text[1] & 0x3Fu) << 6 | (text[2] & 0x3Fu);
+	if (length == 2)
+		return (text[0] & 0x1Fu) << 6 | (text[1] & 0x3Fu);
+	return (text[0] & 0x0Fu) << 12 | (text[1] & 0x3Fu) << 6 | (text[2] & 0x3Fu);
 }
 
 /* Characters that change how the rest of a line is shown: C1 controls, line ends and directions of Unicode. */

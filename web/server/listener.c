@@ -27,7 +27,7 @@
  * The library answers a header over its memory limit by itself, without our headers and
  * problem body. Our own, lower limit makes that rare.
  */
-#define CONNECTION_MEMORY 32768
+#define CONNECTION_MEMORY 32768	/* twice that with TLS */
 #define HEADER_MAX 16384
 
 /*
@@ -438,7 +438,7 @@ rig_listener_start(int socket_fd, const RigTls *tls)
 		MHD_OPTION_THREAD_POOL_SIZE, (unsigned int) rig_config.threads,
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned int) rig_config.connections,
 		MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned int) rig_config.connections_per_ip,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) CONNECTION_MEMORY,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) (tls->key != NULL ? 2 * CONNECTION_MEMORY : CONNECTION_MEMORY),
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int) (rig_config.idle_timeout_ms / 1000),
 		MHD_OPTION_NOTIFY_CONNECTION, notice_connection, NULL,
 		MHD_OPTION_NOTIFY_COMPLETED, end_request, NULL,
