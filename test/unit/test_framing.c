@@ -66,6 +66,7 @@ main(void)
 	BAD("GET / HTTP/1.1\r\nHost: a\r\nX: a\rb\r\n\r\n", "control", "bare CR in a value");
 	BAD("GET / HTTP/1.1\r\nHost: a\r\nX: a\x7f\r\n\r\n", "control", "DEL in a value");
 	BAD("GET / HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n", "twice", "two hosts");
+	BAD("GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: b\r\nX-Forwarded-For: c\r\n\r\n", "twice", "two clients");
 	BAD("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", "twice", "two lengths");
 	BAD("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", "beside", "length and chunks");
 	BAD("GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", "not chunked", "two encodings");

@@ -8,7 +8,7 @@
 /* Headers of which a second one would be read by some and not by others. */
 static const char *const SINGLE[] = {
 	"Host", "Content-Length", "Transfer-Encoding", "Content-Type", "Content-Encoding", "Origin", "Sec-Fetch-Site",
-	"Authorization", "Cookie", "Idempotency-Key", "Last-Event-ID", "Expect"
+	"Authorization", "Cookie", "Idempotency-Key", "X-Forwarded-For", "Last-Event-ID", "Expect"
 };
 
 enum
