@@ -64,6 +64,7 @@ def main(names):
         suite = loader.loadTestsFromNames(["test_" + name.removeprefix("test_") for name in names])
     else:
         suite = loader.discover(str(HERE))
+        suite.addTests(loader.loadTestsFromName("after_all"))
     result = TapResult()
     suite.run(result)
     print(f"1..{result.number}")

@@ -19,6 +19,9 @@ PROGRAM = os.environ["RIGALPHA_WEB_PROGRAM"]
 JSON = {"Content-Type": "application/json"}
 NDJSON = {"Content-Type": "application/x-ndjson"}
 
+# Passwords, tokens and cookies that tests used: no log may hold them.
+SECRETS = []
+
 _numbers = itertools.count(1)
 _pause = threading.Event()
 
@@ -171,7 +174,7 @@ class Sidecar:
         self.log_path = FOLDER / f"sidecar-{next(_numbers)}.log"
         environment = dict(os.environ, PGUSER=user, PGDATABASE=database,
                            PGPASSWORD=os.environ["WEB_PASSWORD"], RIGALPHA_LISTEN="127.0.0.1:0",
-                           RIGALPHA_WEB_ROOT=str(FOLDER / "page"), RIGALPHA_ANONYMOUS_INGEST="on",
+                           RIGALPHA_LOG="info", RIGALPHA_WEB_ROOT=str(FOLDER / "page"), RIGALPHA_ANONYMOUS_INGEST="on",
                            RIGALPHA_STREAMS_PER_SESSION="200")
         environment.update({"RIGALPHA_" + name.upper(): str(value) for name, value in settings.items()})
         with open(self.log_path, "wb") as log:

@@ -1,6 +1,7 @@
 """What holds for every answer: headers, problems, refusals, limits and deadlines."""
 import json
 import os
+import socket
 import subprocess
 import time
 import unittest
@@ -36,7 +37,11 @@ class EveryAnswerTest(unittest.TestCase):
         self.assertEqual(headers["Referrer-Policy"], "no-referrer")
         self.assertEqual(headers["Cache-Control"], cache)
         self.assertTrue(headers["X-Request-Id"])
-        self.assertIsNone(headers["Access-Control-Allow-Origin"])
+        self.assertEqual(headers["Cross-Origin-Opener-Policy"], "same-origin")
+        self.assertEqual(headers["Cross-Origin-Resource-Policy"], "same-origin")
+        self.assertIn("camera=()", headers["Permissions-Policy"])
+        for name in ("Access-Control-Allow-Origin", "Server", "X-Powered-By", "Location", "Strict-Transport-Security"):
+            self.assertIsNone(headers[name], name)
 
     def check_problem(self, answer, status):
         self.assertEqual(answer.status, status, answer.body)
@@ -53,6 +58,29 @@ class EveryAnswerTest(unittest.TestCase):
         for path in ("/healthz", "/readyz", "/api/v1/status", "/api/v1/machines"):
             self.check_headers(self.server.get(path))
         self.check_headers(self.server.ingest(stack.reading(stack.unique())))
+
+    def test_heads(self):
+        for path, cache in (("/healthz", "no-store"), ("/api/v1/machines", "no-store"), ("/", "no-cache"),
+                            ("/api/v1/nothing", "no-store")):
+            self.check_headers(self.server.request("HEAD", path), cache)
+
+    def test_foreign_origin_gets_no_permission(self):
+        """No answer lets a script of another site read it, also not a preflight."""
+        for method in ("GET", "HEAD", "OPTIONS"):
+            answer = self.server.request(method, "/api/v1/machines", None, {
+                "Origin": "https://evil.example", "Access-Control-Request-Method": "POST",
+                "Access-Control-Request-Headers": "Authorization"})
+            self.assertEqual([name for name in answer.headers if name.lower().startswith("access-control-")], [])
+
+    def test_no_redirects(self):
+        """There is no redirect, so none can be abused."""
+        for target in ("/", "/assets", "/assets/", "//evil.example", "/\\evil.example", "/?next=https://evil.example",
+                       "/api/v1/machines/", "/api", "/login?return=//evil.example"):
+            for method in ("GET", "HEAD", "POST"):
+                answer = self.server.request(method, target)
+                self.assertNotIn(answer.status, (301, 302, 303, 305, 306, 307, 308), target)
+                self.assertIsNone(answer.headers["Location"])
+                self.assertIsNone(answer.headers["Refresh"])
 
     def test_stream(self):
         stream = self.server.stream()
@@ -114,13 +142,16 @@ class EveryAnswerTest(unittest.TestCase):
                         {"Sec-Fetch-Site": "none"}):
             self.check_problem(self.server.ingest(body, dict(JSON, **headers)), 403)
         self.assertEqual(stack.sql(f"SELECT count(*) FROM rigalpha.machines WHERE name = '{machine}'"), [["0"]])
-        for headers in ({"Sec-Fetch-Site": "same-origin"}, {"Origin": own}, {}, {"Cookie": "any=1"}):
+        for headers in ({"Sec-Fetch-Site": "same-origin"}, {"Origin": own}, {}, {"Cookie": "any=1"},
+                        {"Origin": own.replace("127.0.0.1", "localhost")}):
             self.assertEqual(self.server.ingest(body, dict(JSON, **headers)).status, 200)
         self.assertEqual(self.server.get("/api/v1/status", {"Sec-Fetch-Site": "cross-site"}).status, 200)
 
     def test_foreign_host(self):
         """A name that an attacker points at 127.0.0.1 is not served."""
         self.check_problem(self.server.get("/api/v1/status", {"Host": "rebound.example"}), 421)
+        for host in ("localhost.evil.example", "127.0.0.1.evil.example", "192.0.2.7", "[2001:db8::1]", "localhost:80:80", "::1"):
+            self.check_problem(self.server.get("/api/v1/status", {"Host": host}), 421)
         for host in ("localhost", "localhost:1234", "[::1]:80", "127.9.9.9"):
             self.assertEqual(self.server.get("/healthz", {"Host": host}).status, 200, host)
 
@@ -129,6 +160,8 @@ class EveryAnswerTest(unittest.TestCase):
             server.wait_ready()
             headers = dict(JSON, Host="rig.example", Origin="https://rig.example")
             self.assertEqual(server.ingest(stack.reading(stack.unique()), headers).status, 200)
+            self.assertEqual(server.get("/healthz").headers["Strict-Transport-Security"],
+                             "max-age=63072000; includeSubDomains")
             headers["Origin"] = "https://evil.example"
             self.assertEqual(server.ingest(stack.reading(stack.unique()), headers).status, 403)
 
@@ -136,11 +169,6 @@ class EveryAnswerTest(unittest.TestCase):
         answer = self.server.get("/healthz", {"X-Padding": "x" * 17000})
         self.check_problem(answer, 431)
         self.assertIn(" 431 ", raw(self.server, "GET / HTTP/1.1\r\nHost: localhost\r\nX: " + "x" * 40000).split("\r\n")[0])
-
-    def test_two_lengths(self):
-        answer = raw(self.server, "POST /api/v1/ingest HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                     "Connection: close\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
-        self.assertIn(" 400 ", answer.split("\r\n")[0])
 
     def test_not_http(self):
         self.assertNotIn(" 200 ", raw(self.server, "\x16\x03\x01\x02garbage\r\n\r\n"))
@@ -166,6 +194,28 @@ class LimitsTest(unittest.TestCase):
             self.assertGreater(time.monotonic() - started, 0.3)
             self.assertEqual(server.get("/healthz").status, 200)
 
+    def test_slow_reader_is_closed(self):
+        """An answer that is not taken in time ends its connection, however many bytes are taken on the way."""
+        page = stack.FOLDER / "large"
+        page.mkdir(exist_ok=True)
+        (page / "large.bin").write_bytes(os.urandom(1 << 20) * 24)
+        with stack.sidecar(body_timeout_ms=1000, web_root=page) as server:
+            with server.socket(0.1, receive_buffer=4096) as client:
+                client.sendall(b"GET /large.bin HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                started = time.monotonic()
+                stack.wait_until(lambda: self.is_reset_sipping(client), 8, "closing")
+                self.assertGreater(time.monotonic() - started, 0.8)
+            self.assertEqual(server.get("/healthz").status, 200)
+
+    @staticmethod
+    def is_reset_sipping(client):
+        try:
+            return client.recv(16) == b""
+        except TimeoutError:
+            return False
+        except OSError:
+            return True
+
     @staticmethod
     def is_closed_dripping(client):
         try:
@@ -178,7 +228,7 @@ class LimitsTest(unittest.TestCase):
 
     def test_idle_connections_do_not_block(self):
         server = stack.shared()
-        clients = [server.socket() for _ in range(300)]
+        clients = [server.socket() for _ in range(500)]
         started = time.monotonic()
         self.assertEqual(server.get("/healthz").status, 200)
         self.assertLess(time.monotonic() - started, 2)
@@ -213,6 +263,15 @@ class LimitsTest(unittest.TestCase):
             stack.wait_until(lambda: self.stream_status(server) == 200, 5, "a free place")
             streams[1].close()
 
+    def test_streams_unless_told(self):
+        with stack.sidecar() as server:
+            server.wait_ready()
+            streams = [server.stream() for _ in range(201)]
+            self.assertEqual([stream.status for stream in streams], [200] * 200 + [503])
+            self.assertEqual(server.get("/healthz").status, 200)
+            for stream in streams:
+                stream.close()
+
     @staticmethod
     def stream_status(server):
         stream = server.stream()
@@ -225,20 +284,35 @@ class StartTest(unittest.TestCase):
         return subprocess.run([stack.PROGRAM, *arguments], env=dict(os.environ, **environment), capture_output=True,
                               text=True, timeout=10)
 
-    def test_only_loopback(self):
-        for address in ("0.0.0.0:0", "[::]:0", ":0", "192.0.2.1:0", "example.org:0", "127.0.0.1.example.org:0",
-                        "[::ffff:0.0.0.0]:0"):
+    def test_cleartext_only_on_loopback(self):
+        for address in ("0.0.0.0:0", "[::]:0", "192.0.2.1:0", "[::ffff:0.0.0.0]:0", "[::ffff:127.0.0.1]:0"):
             result = self.run_program(RIGALPHA_LISTEN=address)
             self.assertEqual(result.returncode, 2, address)
             self.assertIn("loopback", json.loads(result.stderr)["message"])
+            self.assertIn("RIGALPHA_TLS_CERTIFICATE", json.loads(result.stderr)["message"])
+
+    def test_insecure_is_said(self):
+        with stack.sidecar(listen="0.0.0.0:0", insecure="on", origins="http://rig.example") as server:
+            self.assertIn("insecure", [line["event"] for line in server.log()])
+            for host, status in (("192.0.2.7:80", 200), ("rig.example", 200), ("rebound.example", 421)):
+                self.assertEqual(server.get("/healthz", {"Host": host}).status, status, host)
+            self.assertIsNone(server.get("/healthz").headers["Strict-Transport-Security"])
+
+    def test_bound_address_is_a_host(self):
+        with stack.sidecar(listen="127.3.3.3:0") as server:
+            with socket.create_connection(("127.3.3.3", server.port), 10) as client:
+                client.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.3.3.3\r\nConnection: close\r\n\r\n")
+                self.assertIn(b" 200 ", client.recv(100))
 
     def test_bad_address(self):
-        for address in ("127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000", "[::1"):
+        for address in ("127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000", "[::1", ":0", "example.org:0", "127.0.0.1.example.org:0"):
             self.assertEqual(self.run_program(RIGALPHA_LISTEN=address).returncode, 2, address)
 
     def test_bad_settings(self):
         for name, value in (("RIGALPHA_POOL_MAX", "0"), ("RIGALPHA_MAX_BODY", "1e6"), ("RIGALPHA_LOG", "loud"),
-                            ("RIGALPHA_POOL_MIN", "50")):
+                            ("RIGALPHA_POOL_MIN", "50"), ("RIGALPHA_INSECURE", "yes"), ("RIGALPHA_ORIGINS", "rig.example"),
+                            ("RIGALPHA_ORIGINS", "https://rig.example/"), ("RIGALPHA_ORIGINS", "https://*.example"),
+                            ("RIGALPHA_ORIGINS", "https://a.example, null"), ("RIGALPHA_TLS_KEY", "/nonexistent")):
             result = self.run_program(**{name: value})
             self.assertEqual(result.returncode, 2)
             self.assertIn(name, result.stderr)
@@ -257,21 +331,35 @@ class StartTest(unittest.TestCase):
         self.assertEqual(self.run_program("--nonsense").returncode, 2)
 
     def test_log(self):
-        """One JSON line per request at level info, without query strings, and what clients send stays escaped."""
+        """One JSON line per request at level info, with its client, without query strings, and what clients send stays escaped."""
         with stack.sidecar(log="info") as server:
             server.wait_ready()
             server.get("/api/v1/nothing%0aforged?token=secret")
             server.get('/api/v1/"quoted\\<x>')
             server.ingest(stack.reading(stack.unique("Secret")))
             lines = stack.wait_until(lambda: [line for line in server.log() if line.get("path") == "/api/v1/ingest"])
-            self.assertEqual((lines[0]["status"], lines[0]["method"]), (200, "POST"))
+            self.assertEqual((lines[0]["status"], lines[0]["method"], lines[0]["client"]), (200, "POST", "127.0.0.1"))
             self.assertIn('/api/v1/"quoted\\<x>', [line.get("path") for line in server.log()])
             text = server.log_path.read_text()
             self.assertNotIn("secret", text.lower())
             self.assertNotIn(os.environ["WEB_PASSWORD"], text)
 
     def test_quiet_log(self):
-        with stack.sidecar() as server:
+        with stack.sidecar(log="error") as server:
             server.wait_ready()
             server.get("/api/v1/nothing")
             self.assertEqual([line for line in server.log() if line["event"] == "request"], [])
+
+    def test_refusals_are_logged(self):
+        """The first refusal of a client at once, a flood of them as one line, also at level error."""
+        with stack.sidecar(log="error") as server:
+            headers = dict(JSON, Origin="https://evil.example", Cookie="session=cookie-of-test")
+            for _ in range(50):
+                self.assertEqual(server.request("POST", "/api/v1/ingest?token=query-of-test", "{}", headers).status, 403)
+            first = [line for line in server.log() if line["event"] == "refused"]
+            self.assertEqual([(line["level"], line["status"], line["client"], line["path"], line["count"]) for line in first],
+                             [("security", 403, "127.0.0.1", "/api/v1/ingest", 1)])
+            self.assertEqual(server.stop(), 0)
+            counts = [line["count"] for line in server.log() if line["event"] == "refused"]
+            self.assertEqual(counts, [1, 49])
+            self.assertNotIn("of-test", server.log_path.read_text())

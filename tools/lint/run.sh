@@ -3,7 +3,7 @@
 # found, why it exists and how to put it right (the comment at its head).
 set -euo pipefail
 cd "$(dirname "$0")"
-rules=(dependencies.sh sizes.py format.sh symbols.sh test_names.sh kept_script.sh leftovers.sh links.sh shell.sh)
+rules=(dependencies.sh sizes.py format.sh symbols.sh test_names.sh kept_script.sh leftovers.sh links.sh security_points.sh shell.sh)
 failed=0
 number=0
 

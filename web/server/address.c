@@ -10,10 +10,16 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "buffer.h"
 #include "config.h"
 
 #define HOST_MAX 256
 #define BACKLOG 1024
+
+/* Written at start, before there are threads. */
+static RigAddress bound;
+static RigBuffer origins;		/* the configured ones and our own */
+static bool secure_origins;
 
 /* Splits host:port or [host]:port; the port is empty when there is none. */
 static bool
@@ -45,24 +51,26 @@ split_host_port(const char *text, char host[HOST_MAX], const char **port)
 }
 
 static bool
-is_loopback_v4(const char *host, struct in_addr *address)
-{
-	return inet_pton(AF_INET, host, address) == 1 && (ntohl(address->s_addr) >> 24) == 127;
-}
-
-static bool
-is_loopback_v6(const char *host, struct in6_addr *address)
-{
-	return inet_pton(AF_INET6, host, address) == 1 && IN6_IS_ADDR_LOOPBACK(address);
-}
-
-static bool
 is_loopback_host(const char *host)
 {
 	struct in_addr v4;
 	struct in6_addr v6;
 
-	return strcasecmp(host, "localhost") == 0 || is_loopback_v4(host, &v4) || is_loopback_v6(host, &v6);
+	return strcasecmp(host, "localhost") == 0 ||
+		(inet_pton(AF_INET, host, &v4) == 1 && (ntohl(v4.s_addr) >> 24) == 127) ||
+		(inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6));
+}
+
+/* Whether it stands for every address of the machine. */
+static bool
+is_wildcard(const RigAddress *address)
+{
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *) &address->storage;
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *) &address->storage;
+
+	if (address->storage.ss_family == AF_INET)
+		return v4->sin_addr.s_addr == htonl(INADDR_ANY);
+	return address->storage.ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr);
 }
 
 static bool
@@ -92,38 +100,37 @@ rig_address_parse(const char *text, RigAddress *address, char *error, size_t err
 		snprintf(error, error_size, "RIGALPHA_LISTEN is not host:port");
 		return false;
 	}
-	if (is_loopback_v6(host, &v6->sin6_addr))
+	if (strcasecmp(host, "localhost") == 0)
+		strcpy(host, "127.0.0.1");
+	address->loopback = is_loopback_host(host);
+	if (inet_pton(AF_INET, host, &v4->sin_addr) == 1)
+	{
+		v4->sin_family = AF_INET;
+		v4->sin_port = port;
+		address->length = sizeof(*v4);
+		return true;
+	}
+	memset(&address->storage, 0, sizeof(address->storage));
+	if (inet_pton(AF_INET6, host, &v6->sin6_addr) == 1)
 	{
 		v6->sin6_family = AF_INET6;
 		v6->sin6_port = port;
 		address->length = sizeof(*v6);
 		return true;
 	}
-	memset(address, 0, sizeof(*address));
-	if (strcasecmp(host, "localhost") == 0)
-		strcpy(host, "127.0.0.1");
-	if (!is_loopback_v4(host, &v4->sin_addr))
-	{
-		snprintf(error, error_size,
-				 "refusing to listen on %.100s: this version has no accounts, so only loopback "
-				 "(127.0.0.0/8, ::1, localhost) is served", text);
-		return false;
-	}
-	v4->sin_family = AF_INET;
-	v4->sin_port = port;
-	address->length = sizeof(*v4);
-	return true;
+	snprintf(error, error_size, "RIGALPHA_LISTEN needs a number as its address, such as 127.0.0.1 or [::1], not %.100s", text);
+	return false;
 }
 
 bool
-rig_address_is_loopback(const RigAddress *address)
+rig_address_cleartext_allowed(const RigAddress *address, char *error, size_t error_size)
 {
-	const struct sockaddr_in *v4 = (const struct sockaddr_in *) &address->storage;
-	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *) &address->storage;
-
-	if (address->storage.ss_family == AF_INET)
-		return (ntohl(v4->sin_addr.s_addr) >> 24) == 127;
-	return address->storage.ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+	if (address->loopback || rig_config.insecure)
+		return true;
+	snprintf(error, error_size,
+			 "cleartext is served on loopback only (127.0.0.0/8, ::1, localhost): set RIGALPHA_TLS_CERTIFICATE and "
+			 "RIGALPHA_TLS_KEY, or RIGALPHA_INSECURE=on where something else encrypts");
+	return false;
 }
 
 int
@@ -167,31 +174,121 @@ rig_address_format(int socket_fd, char *text, size_t size)
 	}
 }
 
-/* Whether the part of an origin after its scheme, or the whole origin, is configured. */
+/* Whether an entry of RIGALPHA_ORIGINS is what a browser sends: scheme, host and perhaps a port, no path. */
 static bool
-is_configured(const char *text, bool whole_origin)
+is_origin(const char *entry, size_t length)
+{
+	size_t		scheme = strncasecmp(entry, "https://", 8) == 0 ? 8 : strncasecmp(entry, "http://", 7) == 0 ? 7 : 0;
+
+	return scheme > 0 && length > scheme && length < HOST_MAX && strcspn(entry + scheme, "/?#@*, ") == length - scheme;
+}
+
+bool
+rig_address_check_origins(char *error, size_t error_size)
+{
+	const char *entry = rig_config.origins + strspn(rig_config.origins, ", ");
+
+	secure_origins = false;
+	while (*entry != '\0')
+	{
+		size_t		length = strcspn(entry, ", ");
+
+		if (!is_origin(entry, length))
+		{
+			snprintf(error, error_size, "RIGALPHA_ORIGINS lists origins such as https://rig.example, without a path; not %.*s",
+					 (int) (length < 100 ? length : 100), entry);
+			return false;
+		}
+		secure_origins |= strncasecmp(entry, "https://", 8) == 0;
+		entry += length;
+		entry += strspn(entry, ", ");
+	}
+	return true;
+}
+
+static void
+add_origin(const char *scheme, const char *host, int port)
+{
+	bool		usual = port == (strcmp(scheme, "https") == 0 ? 443 : 80);
+
+	rig_buffer_format(&origins, ",%s://%s", scheme, host);
+	if (!usual)
+		rig_buffer_format(&origins, ":%d", port);
+}
+
+void
+rig_address_serve(const RigAddress *address, int socket_fd, bool tls)
+{
+	const char *scheme = tls ? "https" : "http";
+	char		text[HOST_MAX];
+	char	   *port;
+
+	rig_address_format(socket_fd, text, sizeof(text));
+	port = strrchr(text, ':');
+	*port++ = '\0';
+	bound = *address;
+	secure_origins |= tls;
+	rig_buffer_release(&origins);
+	rig_buffer_text(&origins, rig_config.origins);
+	if (!is_wildcard(address))
+		add_origin(scheme, text, atoi(port));
+	if (address->loopback)
+		add_origin(scheme, "localhost", atoi(port));
+}
+
+const char *
+rig_address_origins(void)
+{
+	return origins.data != NULL ? origins.data : "";
+}
+
+bool
+rig_address_is_secure(void)
+{
+	return secure_origins;
+}
+
+void
+rig_address_release(void)
+{
+	rig_buffer_release(&origins);
+}
+
+/* Whether Host is what stands after the scheme of a configured origin. */
+static bool
+is_configured_host(const char *host)
 {
 	const char *entry = rig_config.origins;
 
 	while (*entry != '\0')
 	{
 		size_t		length = strcspn(entry, ", ");
-		const char *start = entry;
+		const char *scheme = strstr(entry, "://");
+		const char *start = scheme != NULL && scheme < entry + length ? scheme + 3 : entry;
 
-		if (!whole_origin)
-		{
-			const char *scheme = strstr(entry, "://");
-
-			if (scheme != NULL && scheme < entry + length)
-				start = scheme + 3;
-		}
-		if (length > 0 && strlen(text) == (size_t) (entry + length - start) &&
-			strncasecmp(text, start, strlen(text)) == 0)
+		if (length > 0 && strlen(host) == (size_t) (entry + length - start) &&
+			strncasecmp(host, start, strlen(host)) == 0)
 			return true;
 		entry += length;
 		entry += strspn(entry, ", ");
 	}
 	return false;
+}
+
+/* Whether a host that is a number is the address we are bound to; all are when that is every address. */
+static bool
+is_bound_address(const char *host)
+{
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *) &bound.storage;
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *) &bound.storage;
+	struct in6_addr number;
+
+	if (inet_pton(AF_INET, host, &number) == 1)
+		return is_wildcard(&bound) ||
+			(v4->sin_family == AF_INET && memcmp(&number, &v4->sin_addr, sizeof(v4->sin_addr)) == 0);
+	return inet_pton(AF_INET6, host, &number) == 1 &&
+		(is_wildcard(&bound) ||
+		 (v6->sin6_family == AF_INET6 && memcmp(&number, &v6->sin6_addr, sizeof(v6->sin6_addr)) == 0));
 }
 
 bool
@@ -200,24 +297,7 @@ rig_address_host_allowed(const char *host)
 	char		name[HOST_MAX];
 	const char *port;
 
-	if (split_host_port(host, name, &port) && is_loopback_host(name))
-		return true;
-	return is_configured(host, false);
-}
-
-bool
-rig_address_origin_allowed(const char *origin, const char *host)
-{
-	char		name[HOST_MAX];
-	char		own_name[HOST_MAX];
-	const char *port;
-	const char *own_port;
-
-	if (is_configured(origin, true))
-		return true;
-	if (strncmp(origin, "http://", 7) != 0 || host == NULL)
-		return false;
-	return split_host_port(origin + 7, name, &port) && is_loopback_host(name) &&
-		split_host_port(host, own_name, &own_port) && strcasecmp(name, own_name) == 0 &&
-		strcmp(port, own_port) == 0;
+	return is_configured_host(host) ||
+		(split_host_port(host, name, &port) && strspn(port, "0123456789") == strlen(port) &&
+		 (is_loopback_host(name) || is_bound_address(name)));
 }

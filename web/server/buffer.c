@@ -125,23 +125,45 @@ rig_utf8_length(const unsigned char *text, size_t available)
 	return length;
 }
 
+/* The code point of a sequence of two or three bytes. */
+static unsigned int
+decode_short(const unsigned char *text, size_t length)
+{
+	if (length == 2)
+		return (text[0] & 0x1Fu) << 6 | (text[1] & 0x3Fu);
+	return (text[0] & 0x0Fu) << 12 | (text[1] & 0x3Fu) << 6 | (text[2] & 0x3Fu);
+}
+
+/* Characters that change how the rest of a line is shown: C1 controls, line ends and directions of Unicode. */
+static bool
+steers_display(const unsigned char *text, size_t length)
+{
+	unsigned int code = length == 2 || length == 3 ? decode_short(text, length) : 0;
+
+	return (code >= 0x80 && code <= 0x9F) || (code >= 0x200E && code <= 0x200F) ||
+		(code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
+}
+
 void
 rig_buffer_json(RigBuffer *buffer, const char *text, size_t max_bytes)
 {
+	const unsigned char *bytes = (const unsigned char *) text;
 	size_t		available = strnlen(text, max_bytes);
 
 	rig_buffer_append(buffer, "\"", 1);
 	for (size_t i = 0; i < available;)
 	{
-		unsigned char byte = (unsigned char) text[i];
-		size_t		length = rig_utf8_length((const unsigned char *) text + i, available - i);
+		unsigned char byte = bytes[i];
+		size_t		length = rig_utf8_length(bytes + i, available - i);
 
 		if (length == 0)
-			rig_buffer_append(buffer, "?", 1);
+			rig_buffer_text(buffer, "\\ufffd");
 		else if (byte == '"' || byte == '\\')
 			rig_buffer_format(buffer, "\\%c", byte);
 		else if (byte < 0x20 || byte == 0x7F)
 			rig_buffer_format(buffer, "\\u%04x", byte);
+		else if (steers_display(bytes + i, length))
+			rig_buffer_format(buffer, "\\u%04x", decode_short(bytes + i, length));
 		else
 			rig_buffer_append(buffer, text + i, length);
 		i += length == 0 ? 1 : length;

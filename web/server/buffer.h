@@ -30,7 +30,7 @@ extern void rig_buffer_format(RigBuffer *buffer, const char *format, ...)
 /* Length of the UTF-8 sequence at text, of which at least one byte is available; 0 when the bytes are not one. */
 extern size_t rig_utf8_length(const unsigned char *text, size_t available);
 
-/* Appends text as a JSON string, cut to max_bytes; bytes that are not UTF-8 become '?'. */
+/* Appends text as a JSON string, cut to max_bytes; bytes that are not UTF-8 become U+FFFD, controls are escaped. */
 extern void rig_buffer_json(RigBuffer *buffer, const char *text, size_t max_bytes);
 
 /* Appends a 32 bit integer in network order. */

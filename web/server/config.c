@@ -32,9 +32,14 @@ typedef struct Setting
 
 static const Setting SETTINGS[] = {
 	TEXT("RIGALPHA_LISTEN", listen, "127.0.0.1:8080",
-		 "address and port; loopback only, port 0 takes a free one"),
+		 "address and port; cleartext on loopback only, port 0 takes a free one"),
+	TEXT("RIGALPHA_TLS_CERTIFICATE", tls_certificate, "",
+		 "file of the certificate and those between it and its root (PEM); with it and the key https is spoken"),
+	TEXT("RIGALPHA_TLS_KEY", tls_key, "", "file of its key (PEM, no passphrase), which only its owner may read"),
+	TEXT("RIGALPHA_INSECURE", insecure_text, "off",
+		 "on: cleartext also off loopback, for networks where something else encrypts"),
 	TEXT("RIGALPHA_ORIGINS", origins, "",
-		 "further origins that browsers may use, such as https://rig.example (comma-separated), behind a proxy"),
+		 "origins of the page, such as https://rig.example (comma-separated): by name, or behind a proxy"),
 	TEXT("RIGALPHA_TRUSTED_PROXIES", trusted_proxies, "",
 		 "addresses of proxies whose X-Forwarded-For is believed (comma-separated)"),
 	TEXT("RIGALPHA_WEB_ROOT", web_root, RIG_WEB_ROOT, "folder of the page, read once at start"),
@@ -127,6 +132,12 @@ rig_config_load(void)
 	if (strcmp(rig_config.anonymous_ingest, "on") != 0 && strcmp(rig_config.anonymous_ingest, "off") != 0)
 	{
 		fprintf(stderr, "rigalpha-web: RIGALPHA_ANONYMOUS_INGEST must be on or off\n");
+		return false;
+	}
+	rig_config.insecure = strcmp(rig_config.insecure_text, "on") == 0;
+	if (!rig_config.insecure && strcmp(rig_config.insecure_text, "off") != 0)
+	{
+		fprintf(stderr, "rigalpha-web: RIGALPHA_INSECURE must be on or off\n");
 		return false;
 	}
 	if (rig_config.pool_min > rig_config.pool_max)

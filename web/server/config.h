@@ -9,12 +9,16 @@
 typedef struct RigConfig
 {
 	const char *listen;
+	const char *tls_certificate;
+	const char *tls_key;
 	const char *origins;
 	const char *trusted_proxies;
 	const char *web_root;
 	const char *database_url;
 	const char *log_level;
 	const char *anonymous_ingest;	/* on or off */
+	const char *insecure_text;
+	bool		insecure;		/* insecure_text is on */
 	int64_t		threads;
 	int64_t		connections;
 	int64_t		connections_per_ip;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 #include "address.h"
@@ -14,18 +15,29 @@
 #include "clock.h"
 #include "config.h"
 #include "deadlines.h"
+#include "framing.h"
 #include "log.h"
 #include "origin_check.h"
 #include "problem.h"
 #include "router.h"
+#include "security_log.h"
 #include "sse_hub.h"
 
 /*
  * The library answers a header over its memory limit by itself, without our headers and
  * problem body. Our own, lower limit makes that rare.
  */
-#define CONNECTION_MEMORY 32768
+#define CONNECTION_MEMORY 32768	/* twice that with TLS */
 #define HEADER_MAX 16384
+
+/*
+ * AES-256 or ChaCha20, authenticated and with forward secrecy. SECURE256 alone has no curve and no hash for the usual
+ * certificates of P-256, and would agree on P-521, which is slow.
+ */
+#define TLS_PRIORITIES \
+	"SECURE256:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-MAC-ALL:+AEAD:" \
+	"-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:" \
+	"+SIGN-ECDSA-SECP256R1-SHA256:+SIGN-ECDSA-SHA256:+SIGN-RSA-PSS-RSAE-SHA256:+SIGN-RSA-SHA256:+SIGN-EDDSA-ED25519"
 
 static struct MHD_Daemon *daemon_handle;
 static atomic_bool stopping;
@@ -119,6 +131,8 @@ begin_request(void *context, const char *target, struct MHD_Connection *connecti
 			 (unsigned long long) atomic_fetch_add(&request_number, 1));
 	request->connection = connection;
 	request->started = rig_clock_now();
+	request->target = target;
+	request->target_length = strlen(target);
 	request->malformed = !rig_url_parse(&request->url, target);
 	request->socket = socket_of(connection);
 	if (request->socket != NULL)
@@ -151,7 +165,7 @@ end_request(void *context, struct MHD_Connection *connection, void **slot,
 		rig_sse_hub_leave(request->stream);
 	if (request->phase == RIG_PHASE_ANSWERED &&
 		(rig_log_requests() || request->response.status == 500))
-		rig_log_request(request->id, request->method, request->url.path,
+		rig_log_request(request->id, request->client_address, request->method, request->url.path,
 						request->response.status, rig_clock_now() - request->started);
 	if (request->socket != NULL)
 		rig_deadlines_enter(request->socket, RIG_SOCKET_IDLE);
@@ -168,11 +182,10 @@ end_request(void *context, struct MHD_Connection *connection, void **slot,
 }
 
 /*
- * Whether a page of another site may have sent this. Host has been checked, so that on loopback an origin
- * equal to it is our own. Devices have no cookies: theirs do not matter.
+ * A page of another site must not act by the cookies of our users. Devices have none: theirs do not matter.
  */
-static bool
-is_cross_site(const RigRequest *request)
+static void
+check_origin(RigRequest *request)
 {
 	bool		device = request->route->access == RIG_ACCESS_DEVICE;
 	const RigOriginFacts facts = {
@@ -183,10 +196,17 @@ is_cross_site(const RigRequest *request)
 		.bearer = device && rig_request_header(request, "Authorization") != NULL,
 	};
 
-	if (facts.site == NULL && facts.origin != NULL &&
-		rig_address_origin_allowed(facts.origin, rig_request_header(request, "Host")))
-		return false;
-	return rig_origin_check(&facts, rig_config.origins) != RIG_ORIGIN_ALLOWED;
+	switch (rig_origin_check(&facts, rig_address_origins()))
+	{
+		case RIG_ORIGIN_ALLOWED:
+			break;
+		case RIG_ORIGIN_FOREIGN:
+			rig_problem_answer(request, RIG_PROBLEM_CROSS_SITE, NULL);
+			break;
+		case RIG_ORIGIN_UNKNOWN:
+			rig_problem_answer(request, RIG_PROBLEM_CROSS_SITE, "With a cookie send Origin, or Sec-Fetch-Site.");
+			break;
+	}
 }
 
 /* Reads the cookie; what needs a session and has none is refused before its body is read. */
@@ -250,9 +270,7 @@ check_body(RigRequest *request)
 {
 	if (request->body_declared == 0)
 		return;
-	if (rig_request_header(request, "Transfer-Encoding") != NULL)
-		rig_problem_answer(request, RIG_PROBLEM_MALFORMED, "Content-Length beside Transfer-Encoding");
-	else if (request->body_declared > (uint64_t) rig_config.max_body_read)
+	if (request->body_declared > (uint64_t) rig_config.max_body_read)
 		rig_problem_answer(request, RIG_PROBLEM_TOO_LARGE, NULL);
 	else if (!account_body(request, request->body_declared) ||
 			 !rig_buffer_reserve(&request->body, request->body_declared))
@@ -277,8 +295,8 @@ check_header(RigRequest *request)
 		rig_problem_answer(request, RIG_PROBLEM_WRONG_HOST, NULL);
 	else
 		rig_router_resolve(request);
-	if (request->response.status == 0 && is_cross_site(request))
-		rig_problem_answer(request, RIG_PROBLEM_CROSS_SITE, NULL);
+	if (request->response.status == 0)
+		check_origin(request);
 	if (request->response.status == 0)
 		check_session(request);
 	if (request->response.status == 0 && request->route->check != NULL)
@@ -291,6 +309,7 @@ static enum MHD_Result
 send_answer(RigRequest *request)
 {
 	request->phase = RIG_PHASE_ANSWERED;
+	rig_security_log_refusal(request);
 	if (atomic_load(&stopping))
 		request->response.close_connection = true;
 	if (request->socket != NULL)
@@ -300,7 +319,29 @@ send_answer(RigRequest *request)
 }
 
 static enum MHD_Result
-accept_header(RigRequest *request, const char *method)
+note_header(void *framing, enum MHD_ValueKind kind, const char *name, size_t name_length,
+			const char *value, size_t value_length)
+{
+	(void) kind;
+	rig_framing_header(framing, name, name_length, value != NULL ? value : "", value_length);
+	return MHD_YES;
+}
+
+static void
+check_framing(RigRequest *request, const char *method, const char *version)
+{
+	RigFraming	framing;
+	const char *fault;
+
+	rig_framing_begin(&framing, method, request->target, request->target_length, version);
+	MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, note_header, &framing);
+	fault = rig_framing_end(&framing, header_size(request->connection));
+	if (fault != NULL)
+		rig_problem_answer(request, RIG_PROBLEM_MALFORMED, fault);
+}
+
+static enum MHD_Result
+accept_header(RigRequest *request, const char *method, const char *version)
 {
 	request->phase = RIG_PHASE_BODY;
 	request->method = rig_copy_text(method, strlen(method));
@@ -308,6 +349,13 @@ accept_header(RigRequest *request, const char *method)
 	count_request(1);
 	if (request->socket != NULL)
 		rig_deadlines_enter(request->socket, RIG_SOCKET_BODY);
+	check_framing(request, method, version);
+	if (request->response.status != 0)
+	{
+		/* Nobody knows where its body ends, so nothing after it is read as a request. */
+		request->response.close_connection = true;
+		return send_answer(request);
+	}
 	check_header(request);
 	if (request->response.status == 0)
 		return MHD_YES;
@@ -368,9 +416,8 @@ handle_request(void *context, struct MHD_Connection *connection, const char *url
 	(void) context;
 	(void) connection;
 	(void) url;
-	(void) version;
 	if (request->phase == RIG_PHASE_NEW)
-		return accept_header(request, method);
+		return accept_header(request, method, version);
 	if (*upload_size > 0)
 	{
 		accept_body(request, upload, *upload_size);
@@ -388,14 +435,24 @@ log_library(void *context, const char *format, va_list arguments)
 	(void) context;
 	vsnprintf(message, sizeof(message), format, arguments);
 	message[strcspn(message, "\r\n")] = '\0';
+	if (strstr(message, "handshake") != NULL)
+		rig_security_log_handshake();
 	if (rig_log_requests())
 		rig_log("info", "http library", "%s", message);
 }
 
 bool
-rig_listener_start(int socket_fd)
+rig_listener_start(int socket_fd, const RigTls *tls)
 {
-	unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+	unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+		(tls->key != NULL ? MHD_USE_TLS : 0);
+	const struct MHD_OptionItem tls_options[] = {
+		{MHD_OPTION_HTTPS_MEM_CERT, 0, tls->certificate},
+		{MHD_OPTION_HTTPS_MEM_KEY, 0, tls->key},
+		{MHD_OPTION_HTTPS_PRIORITIES, 0, TLS_PRIORITIES},
+		{MHD_OPTION_END, 0, NULL}
+	};
+	const struct MHD_OptionItem *more = tls->key != NULL ? tls_options : tls_options + 3;
 
 	rig_condition_init(&open_changed);
 	boot_id = (uint32_t) rig_random();
@@ -406,11 +463,12 @@ rig_listener_start(int socket_fd)
 		MHD_OPTION_THREAD_POOL_SIZE, (unsigned int) rig_config.threads,
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned int) rig_config.connections,
 		MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned int) rig_config.connections_per_ip,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) CONNECTION_MEMORY,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) (tls->key != NULL ? 2 * CONNECTION_MEMORY : CONNECTION_MEMORY),
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int) (rig_config.idle_timeout_ms / 1000),
 		MHD_OPTION_NOTIFY_CONNECTION, notice_connection, NULL,
 		MHD_OPTION_NOTIFY_COMPLETED, end_request, NULL,
 		MHD_OPTION_URI_LOG_CALLBACK, begin_request, NULL,
+		MHD_OPTION_ARRAY, more,
 		MHD_OPTION_END);
 	return daemon_handle != NULL;
 }

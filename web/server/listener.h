@@ -9,9 +9,10 @@
 #include <stdint.h>
 
 #include "request.h"
+#include "tls.h"
 
-/* Serves a listening socket, which it owns from now on. */
-extern bool rig_listener_start(int socket_fd);
+/* Serves a listening socket, which it owns from now on, by TLS when there is a key. */
+extern bool rig_listener_start(int socket_fd, const RigTls *tls);
 
 /* Takes the request off its connection's event loop until rig_listener_resume. */
 extern void rig_listener_suspend(RigRequest *request);

@@ -9,8 +9,6 @@
 #include "clock.h"
 #include "config.h"
 
-#define LOG_TEXT_MAX 200
-
 static void
 begin_line(RigBuffer *line, const char *level, const char *event)
 {
@@ -54,17 +52,49 @@ rig_log_requests(void)
 	return strcmp(rig_config.log_level, "info") == 0;
 }
 
+static void
+add_text(RigBuffer *line, const char *name, const char *text)
+{
+	if (text == NULL)
+		return;
+	rig_buffer_format(line, ",\"%s\":", name);
+	rig_buffer_json(line, text, RIG_LOG_TEXT_MAX);
+}
+
+static void
+add_number(RigBuffer *line, const char *name, int64_t number)
+{
+	if (number != 0)
+		rig_buffer_format(line, ",\"%s\":%lld", name, (long long) number);
+}
+
 void
-rig_log_request(const char *request_id, const char *method, const char *path,
+rig_log_event(const RigLogEvent *event)
+{
+	RigBuffer	line = {0};
+
+	begin_line(&line, event->level, event->event);
+	add_text(&line, "request_id", event->request_id);
+	add_text(&line, "client", event->client);
+	add_text(&line, "method", event->method);
+	add_text(&line, "path", event->path);
+	add_number(&line, "status", event->status);
+	add_number(&line, "count", event->count);
+	add_text(&line, "message", event->text);
+	end_line(&line);
+}
+
+void
+rig_log_request(const char *request_id, const char *client, const char *method, const char *path,
 				int status, int64_t duration_ms)
 {
 	RigBuffer	line = {0};
 
 	begin_line(&line, status >= 500 ? "error" : "info", "request");
-	rig_buffer_format(&line, ",\"request_id\":\"%s\",\"method\":", request_id);
-	rig_buffer_json(&line, method, LOG_TEXT_MAX);
-	rig_buffer_text(&line, ",\"path\":");
-	rig_buffer_json(&line, path, LOG_TEXT_MAX);
+	add_text(&line, "request_id", request_id);
+	add_text(&line, "client", client);
+	add_text(&line, "method", method);
+	add_text(&line, "path", path);
 	rig_buffer_format(&line, ",\"status\":%d,\"duration_ms\":%lld", status, (long long) duration_ms);
 	end_line(&line);
 }

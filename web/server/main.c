@@ -16,10 +16,12 @@
 #include "listener.h"
 #include "log.h"
 #include "pool.h"
+#include "security_log.h"
 #include "signer.h"
 #include "sse_feed.h"
 #include "sse_hub.h"
 #include "static_files.h"
+#include "tls.h"
 #include "workers.h"
 
 #define SWEEP_INTERVAL_MS 100
@@ -44,6 +46,7 @@ sweep(void)
 	rig_deadlines_sweep(now);
 	rig_sse_hub_sweep(now);
 	rig_workers_expire(now);
+	rig_security_log_sweep(now);
 }
 
 /* Blocks the signals that end the program in this and all later threads; they are waited for. */
@@ -90,11 +93,11 @@ drain(void)
 }
 
 static bool
-start_threads(int socket_fd)
+start_threads(int socket_fd, const RigTls *tls)
 {
 	rig_sse_hub_start();
 	return rig_pool_start() && rig_workers_start() && rig_ingest_queue_start() &&
-		rig_sse_feed_start() && rig_signer_start() && rig_listener_start(socket_fd);
+		rig_sse_feed_start() && rig_signer_start() && rig_listener_start(socket_fd, tls);
 }
 
 /* The listener goes last: the other threads may still be inside a call that resumes a request. */
@@ -108,17 +111,52 @@ stop_threads(void)
 	rig_pool_stop();
 	rig_listener_stop();
 	rig_static_files_release();
+	rig_address_release();
+}
+
+/* What the settings demand and forbid; false with the reason in error. */
+static bool
+check_settings(RigAddress *address, RigTls *tls, char *error, size_t error_size)
+{
+	return rig_address_parse(rig_config.listen, address, error, error_size) &&
+		rig_address_check_origins(error, error_size) &&
+		rig_tls_load(rig_config.tls_certificate, rig_config.tls_key, tls, error, error_size) &&
+		(tls->key != NULL || rig_address_cleartext_allowed(address, error, error_size));
+}
+
+static bool
+serve_socket(int socket_fd, const RigAddress *address, RigTls *tls)
+{
+	bool		secure = tls->key != NULL;
+	char		text[256];
+
+	rig_address_serve(address, socket_fd, secure);
+	rig_static_files_load(rig_config.web_root);
+	if (!start_threads(socket_fd, tls))
+	{
+		rig_log("error", "start failed", "threads or sockets could not be made, or the certificate is not usable");
+		return false;
+	}
+	if (tls->expired)
+		rig_log("error", "certificate expired", "RIGALPHA_TLS_CERTIFICATE is no longer valid");
+	rig_tls_release(tls);
+	if (!secure && !address->loopback)
+		rig_log("error", "insecure", "passwords and sessions cross the network in cleartext (RIGALPHA_INSECURE)");
+	rig_address_format(socket_fd, text, sizeof(text));
+	rig_log("info", "listening", "%s://%s", secure ? "https" : "http", text);
+	return true;
 }
 
 static int
 run(void)
 {
 	RigAddress	address;
-	char		text[256];
+	RigTls		tls;
+	char		text[512];
 	sigset_t	signals = block_signals();
 	int			socket_fd;
 
-	if (!rig_address_parse(rig_config.listen, &address, text, sizeof(text)))
+	if (!check_settings(&address, &tls, text, sizeof(text)))
 	{
 		rig_log("error", "start refused", "%s", text);
 		return RIG_EXIT_CONFIGURATION;
@@ -128,10 +166,10 @@ run(void)
 		rig_log("error", "start refused", "%s", text);
 		return RIG_EXIT_CONFIGURATION;
 	}
-	if (strcmp(rig_config.anonymous_ingest, "on") == 0 && !rig_address_is_loopback(&address))
+	if (strcmp(rig_config.anonymous_ingest, "on") == 0 && !address.loopback)
 	{
 		rig_log("error", "start refused", "RIGALPHA_ANONYMOUS_INGEST is for loopback only: give the devices tokens");
-		return EXIT_CONFIGURATION;
+		return RIG_EXIT_CONFIGURATION;
 	}
 	socket_fd = rig_address_listen(&address, text, sizeof(text));
 	if (socket_fd < 0)
@@ -139,24 +177,20 @@ run(void)
 		rig_log("error", "start failed", "%s", text);
 		return EXIT_FAILURE;
 	}
-	rig_static_files_load(rig_config.web_root);
-	if (!start_threads(socket_fd))
-	{
-		rig_log("error", "start failed", "threads or sockets could not be made");
+	if (!serve_socket(socket_fd, &address, &tls))
 		return EXIT_FAILURE;
-	}
-	rig_address_format(socket_fd, text, sizeof(text));
-	rig_log("info", "listening", "http://%s", text);
 
 	serve_until_signal(&signals);
 	rig_log("info", "stopping", "finishing open requests");
 	if (!drain())
 	{
 		/* Their clients see a closed connection, not an answer: nothing is promised. */
+		rig_security_log_flush();
 		rig_log("error", "stopped", "some requests did not end in time");
 		_exit(EXIT_FAILURE);
 	}
 	stop_threads();
+	rig_security_log_flush();
 	rig_log("info", "stopped", "all requests are answered");
 	return EXIT_SUCCESS;
 }

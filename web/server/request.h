@@ -46,6 +46,8 @@ typedef struct RigRequest
 	RigRequestPhase phase;
 	const char *method;			/* HEAD is handled as GET, the library drops the body */
 	RigUrl		url;
+	const char *target;			/* raw, in memory of the HTTP library; only its place is of use after the start */
+	size_t		target_length;
 	bool		malformed;		/* the target could not be parsed */
 	const struct RigRoute *route;
 	const char *captures[RIG_REQUEST_MAX_CAPTURES];

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include "address.h"
 #include "request.h"
 #include "sse_hub.h"
 
@@ -15,6 +16,12 @@ static const char CONTENT_SECURITY_POLICY[] =
 	"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
 	"connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; "
 	"frame-ancestors 'none'; object-src 'none'; require-trusted-types-for 'script'";
+
+/* What the page does not use is off for it and for whatever may get into it. */
+static const char PERMISSIONS_POLICY[] =
+	"accelerometer=(), autoplay=(), camera=(), display-capture=(), encrypted-media=(), fullscreen=(), geolocation=(), "
+	"gyroscope=(), magnetometer=(), microphone=(), midi=(), payment=(), picture-in-picture=(), "
+	"publickey-credentials-get=(), screen-wake-lock=(), usb=(), xr-spatial-tracking=()";
 
 void
 rig_response_header(RigResponse *response, const char *name, const char *format, ...)
@@ -90,6 +97,12 @@ add_headers(struct MHD_Response *reply, const RigRequest *request)
 	MHD_add_response_header(reply, "Content-Security-Policy", CONTENT_SECURITY_POLICY);
 	MHD_add_response_header(reply, "X-Content-Type-Options", "nosniff");
 	MHD_add_response_header(reply, "Referrer-Policy", "no-referrer");
+	MHD_add_response_header(reply, "Cross-Origin-Opener-Policy", "same-origin");
+	MHD_add_response_header(reply, "Cross-Origin-Resource-Policy", "same-origin");
+	MHD_add_response_header(reply, "Permissions-Policy", PERMISSIONS_POLICY);
+	/* Browsers heed it over https only, and forget about cleartext for two years. */
+	if (rig_address_is_secure())
+		MHD_add_response_header(reply, "Strict-Transport-Security", "max-age=63072000; includeSubDomains");
 	MHD_add_response_header(reply, "X-Request-Id", request->id);
 	MHD_add_response_header(reply, "Cache-Control", cache_control != NULL ? cache_control : "no-store");
 	if (response->content_type != NULL)

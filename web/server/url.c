@@ -85,6 +85,18 @@ split_query(RigUrl *url, char *query)
 	return true;
 }
 
+/* Blanks and control characters come percent-encoded from everybody who is honest. */
+static bool
+is_plain(const char *target)
+{
+	for (; *target != '\0'; target++)
+	{
+		if ((unsigned char) *target <= 0x20 || *target == 0x7F)
+			return false;
+	}
+	return true;
+}
+
 bool
 rig_url_parse(RigUrl *url, const char *target)
 {
@@ -100,7 +112,7 @@ rig_url_parse(RigUrl *url, const char *target)
 		copy[path_length] = '\0';
 		query = copy + path_length + 1;
 	}
-	return split_path(url, copy) && (query == NULL || split_query(url, query));
+	return is_plain(target) && split_path(url, copy) && (query == NULL || split_query(url, query));
 }
 
 const char *

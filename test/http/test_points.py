@@ -1,0 +1,101 @@
+"""Points of docs/security_checklist.md that concern all of the server, not one route."""
+import json
+import pathlib
+import re
+import unittest
+
+import stack
+from stack import JSON
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROUTES = re.findall(r'\{"GET", (?:API )?"(/[^"]*)"', (ROOT / "web/server/router.c").read_text())
+WORDS_OF_INSIDE = re.compile(rb"SELECT|INSERT|rigalpha_api\.|rigalpha\.[a-z_]+\(|SQLSTATE|relation |syntax error|permission denied"
+                             rb"|libpq|/usr/|/var/|/tmp/|\.c:\d", re.IGNORECASE)
+
+
+def paths_to_read():
+    """Every GET route, with a machine in it where it takes one, and the page."""
+    for route in ROUTES:
+        path = route if route in ("/healthz", "/readyz", "/") else "/api/v1" + route
+        if path != "/api/v1/stream":
+            yield path.replace("{}", "no-such-machine")
+
+
+class PointsTest(unittest.TestCase):
+    def setUp(self):
+        self.server = stack.shared()
+
+    def test_reading_never_writes(self):
+        """Point 10: no GET or HEAD takes a transaction number, which every write needs."""
+        self.assertGreater(len(list(paths_to_read())), 10)
+
+        def writes_nothing():
+            before = stack.sql("SELECT pg_snapshot_xmax(pg_current_snapshot())")
+            for path in paths_to_read():
+                for method in ("GET", "HEAD"):
+                    self.server.request(method, path)
+            return stack.sql("SELECT pg_snapshot_xmax(pg_current_snapshot())") == before
+
+        # The server's own housekeeping may write in between.
+        stack.wait_until(writes_nothing, 30, "a round of reading without a write")
+
+    def test_reading_cannot_write(self):
+        """Point 10: a view that tries to write is stopped by the transaction of the reader."""
+        stack.sql("CREATE FUNCTION public.write_on_read() RETURNS boolean LANGUAGE plpgsql VOLATILE SECURITY DEFINER AS"
+                  " $$ BEGIN CREATE TABLE public.written_by_get (); RETURN true; END $$")
+        stack.sql("ALTER VIEW rigalpha_api.sensors RENAME TO sensors_kept;"
+                  "CREATE VIEW rigalpha_api.sensors AS SELECT * FROM rigalpha_api.sensors_kept WHERE public.write_on_read();"
+                  "GRANT SELECT ON rigalpha_api.sensors TO PUBLIC")
+        try:
+            self.assertGreaterEqual(self.server.get("/api/v1/sensors").status, 400)
+        finally:
+            stack.sql("DROP VIEW rigalpha_api.sensors; ALTER VIEW rigalpha_api.sensors_kept RENAME TO sensors;"
+                      "DROP FUNCTION public.write_on_read()")
+        self.assertEqual(stack.sql("SELECT to_regclass('public.written_by_get')"), [[""]])
+
+    def test_page_knows_no_other_host(self):
+        """Point 12: the built page loads nothing from elsewhere; namespaces and licence notes are no loads."""
+        files = [path for path in (ROOT / "build" / "ui").iterdir() if path.suffix in (".html", ".js", ".css", ".svg")]
+        self.assertGreaterEqual(len(files), 3)
+        for path in files:
+            hosts = set(re.findall(r"(?:https?:)?//([a-z0-9-]+(?:\.[a-z0-9-]+)+)", path.read_text(), re.IGNORECASE))
+            self.assertEqual(hosts - {"www.w3.org"}, set(), path.name)
+
+    def test_errors_are_generic(self):
+        """Point 40: no statement, name of a file or text of the database in an error."""
+        requests = [("GET", path, None, {}) for path in (
+            "/api/v1/machines/'%3B--/readings", "/api/v1/machines/x/readings?from='", "/api/v1/machines/x/readings?limit=%27",
+            "/api/v1/machines/%ff", "/api/v1/incidents?limit=99999999999999999999", "/nothing", "/api/v1/nothing", "/%")]
+        requests += [("POST", "/api/v1/ingest", body, JSON) for body in ("{", "'; DROP TABLE x", "\0", b"\xff", "[" * 100)]
+        requests += [("DELETE", "/api/v1/machines", None, {}), ("POST", "/api/v1/ingest", "x", {})]
+        for method, path, body, headers in requests:
+            answer = self.server.request(method, path, body, headers)
+            self.assertGreaterEqual(answer.status, 400, path)
+            self.assertLess(answer.status, 500, path)
+            self.assertIsNone(WORDS_OF_INSIDE.search(answer.body), answer.body)
+            self.assertEqual(answer.json()["request_id"], answer.headers["X-Request-Id"])
+
+    def test_failures_inside_are_generic(self):
+        """Point 40: the log has the reason, the client the number of the request."""
+        stack.sql("ALTER VIEW rigalpha_api.sensors RENAME TO sensors_kept;"
+                  "CREATE VIEW rigalpha_api.sensors AS SELECT 1 / (random() * 0)::integer AS \"secret column\";"
+                  "GRANT SELECT ON rigalpha_api.sensors TO PUBLIC")
+        try:
+            answer = self.server.get("/api/v1/sensors")
+        finally:
+            stack.sql("DROP VIEW rigalpha_api.sensors; ALTER VIEW rigalpha_api.sensors_kept RENAME TO sensors")
+        self.assertGreaterEqual(answer.status, 400)
+        self.assertNotIn(b"secret column", answer.body)
+        self.assertNotIn(b"division", answer.body)
+        self.assertIsNone(WORDS_OF_INSIDE.search(answer.body), answer.body)
+
+    def test_limits_of_a_body(self):
+        """Point 42: one byte too many, one level too many, far too many keys; each also in chunks."""
+        deep = '{"machine_id":"x","timestamp":1,"sensors":' + '{"a":' * 64 + "1" + "}" * 65
+        many = json.dumps(dict(stack.reading(stack.unique()), sensors={f"s{i}": i for i in range(10000)}))
+        for body, status in ((b" " * ((1 << 20) + 1), 413), (deep.encode(), 422), (b"[" * 65 + b"]" * 65, 422),
+                             (many.encode(), 422)):
+            for form in (body, iter([body[:1000], body[1000:]]) if len(body) > 1000 else iter([body])):
+                answer = self.server.request("POST", "/api/v1/ingest", form, JSON)
+                self.assertEqual(answer.status, status, answer.body[:300])
+                self.assertEqual(answer.json()["status"], status)
