@@ -11,7 +11,7 @@ export interface View {
 export class Page implements View {
 	readonly element: HTMLElement;
 	private readonly failure = element('p', { class: 'form-message', role: 'alert' });
-	private readonly done = element('p', { class: 'done', role: 'status' });
+	private readonly success = element('p', { class: 'done', role: 'status' });
 
 	constructor(
 		readonly title: string,
@@ -22,7 +22,7 @@ export class Page implements View {
 			{ id: 'main', tabindex: '-1', class: 'page' },
 			element('h2', { class: 'page-title' }, title),
 			this.failure,
-			this.done,
+			this.success,
 			...content,
 		);
 	}
@@ -30,7 +30,7 @@ export class Page implements View {
 	/** Runs work that changes or reads something; a failure is said at the top of the page. */
 	async attempt(work: () => Promise<void>): Promise<void> {
 		this.failure.textContent = '';
-		this.done.textContent = '';
+		this.success.textContent = '';
 		try {
 			await work();
 		} catch (error) {
@@ -44,7 +44,7 @@ export class Page implements View {
 	}
 
 	say(text: string): void {
-		this.done.textContent = text;
+		this.success.textContent = text;
 	}
 }
 

@@ -31,7 +31,7 @@ export class UserMenu {
 			element('span', { class: 'user-role' }, this.role.node),
 		);
 		this.element = element('nav', { class: 'user', 'aria-label': 'User' }, this.button, this.list);
-		this.button.addEventListener('click', () => this.show(this.list.hidden));
+		this.button.addEventListener('click', () => this.show(this.list.hidden === true));
 		this.element.addEventListener('keydown', (event) => {
 			if (event.key === 'Escape' && !this.list.hidden) {
 				this.show(false);
