@@ -39,7 +39,7 @@ $roles$;
 
 GRANT rigalpha_viewer TO rigalpha_operator;
 GRANT rigalpha_operator TO rigalpha_admin;
-GRANT rigalpha_viewer, rigalpha_ingest TO rigalpha_web;
+GRANT rigalpha_admin, rigalpha_operator, rigalpha_viewer, rigalpha_ingest TO rigalpha_web;
 
 COMMENT ON SCHEMA rigalpha IS 'Industrial monitoring: tables and functions';
 GRANT CREATE, USAGE ON SCHEMA rigalpha TO rigalpha_owner;

@@ -88,3 +88,7 @@ GRANT SELECT ON rigalpha.audit_log, rigalpha.audit_export, rigalpha.audit_links,
 GRANT EXECUTE ON FUNCTION rigalpha.audit_verify, rigalpha.audit_decode, rigalpha.audit_row_image, rigalpha.audit_reconcile, rigalpha.audit_enable, rigalpha.audit_row,
 	rigalpha.audit_truncate TO rigalpha_admin;
 GRANT EXECUTE ON FUNCTION rigalpha.audit_note TO rigalpha_operator;
+
+-- The sidecar takes the role of each user for one transaction.
+GRANT EXECUTE ON FUNCTION rigalpha.readiness TO rigalpha_web;
+GRANT EXECUTE ON FUNCTION rigalpha_api.me TO rigalpha_viewer;

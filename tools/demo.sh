@@ -37,11 +37,17 @@ build_programs()
 	say "built in $((SECONDS - started)) s"
 }
 
+admin_password()
+{
+	sed -n 's/^export RIGALPHA_ADMIN_PASSWORD=//p' "$DEMO/env"
+}
+
 print_address()
 {
 	cat <<-END
 
 		Rig Alpha is running: http://127.0.0.1:${RIGALPHA_HTTP_PORT:-8080}
+		Log in as admin with the password $(admin_password); it must be changed then.
 
 		    . build/demo/env && psql        the database
 		    make demo-status, make demo-stop

@@ -111,6 +111,12 @@ create_database()
 	unset WEB_PASSWORD SIMULATOR_PASSWORD
 }
 
+# The first account: an admin, whose password goes to FOLDER/env and must be changed at the first login.
+create_admin()
+{
+	ADMIN_PASSWORD=$(PGDATABASE=rigalpha "$BUILD/bin/rigalpha-web" --create-admin)
+}
+
 create_source()
 {
 	cluster_sql rigalpha -v brokers="127.0.0.1:$KAFKA_PORT" -v topic="$TOPIC" >/dev/null <<-'END'
@@ -162,7 +168,7 @@ start_sidecar()
 	say "starting the sidecar on 127.0.0.1:$HTTP_PORT…"
 	(
 		use_login rigalpha_web
-		export RIGALPHA_LISTEN=127.0.0.1:$HTTP_PORT RIGALPHA_WEB_ROOT=$BUILD/ui
+		export RIGALPHA_LISTEN=127.0.0.1:$HTTP_PORT RIGALPHA_WEB_ROOT=$BUILD/ui RIGALPHA_ANONYMOUS_INGEST=on
 		start_program sidecar
 	)
 	await_program sidecar sidecar_ready
@@ -248,6 +254,7 @@ write_environment()
 			export PGDATABASE=rigalpha
 			export PGPASSWORD=$PGPASSWORD
 			export RIGALPHA_URL=$URL
+			export RIGALPHA_ADMIN_PASSWORD=$ADMIN_PASSWORD
 			export KAFKA_BROKERS=127.0.0.1:$KAFKA_PORT
 		END
 	)
@@ -264,6 +271,7 @@ start_stack()
 	start_cluster
 	start_broker
 	create_database
+	create_admin
 	create_source
 	start_sidecar
 	await_worker

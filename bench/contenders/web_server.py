@@ -1,5 +1,6 @@
 """The two HTTP servers under load: the sidecar, and Flask with a connection pool behind gunicorn."""
 import os
+import secrets
 import subprocess
 import time
 import urllib.request
@@ -41,9 +42,12 @@ class Sidecar(WebServer):
     def __init__(self, session):
         port = free_port()
         session.run("ALTER ROLE rigalpha_web PASSWORD %s", (os.environ["PGPASSWORD"],))
+        self.token = secrets.token_urlsafe(32)
+        session.run("SELECT rigalpha.create_session(rigalpha.create_user(%s, 'admin', must_change_password => false), %s)",
+                    (f"bench-{port}", self.token))
         super().__init__([os.path.join(ROOT, "build/bin/rigalpha-web")], "/readyz", port,
                          {"RIGALPHA_LISTEN": f"127.0.0.1:{port}", "RIGALPHA_WEB_ROOT": os.path.join(ROOT, "build/ui"),
-                          "PGUSER": "rigalpha_web", "PGDATABASE": "bench"})
+                          "RIGALPHA_ANONYMOUS_INGEST": "on", "PGUSER": "rigalpha_web", "PGDATABASE": "bench"})
 
 
 class Flask(WebServer):

@@ -52,9 +52,10 @@ class Device:
 class Browser:
     """The event stream, read as it comes; HTTP/1.0, because that has no chunks to take apart."""
 
-    def __init__(self, port):
+    def __init__(self, port, token):
         self.socket = socket.create_connection(("127.0.0.1", port))
-        self.socket.sendall(b"GET /api/v1/stream HTTP/1.0\r\nAccept: text/event-stream\r\n\r\n")
+        self.socket.sendall(b"GET /api/v1/stream HTTP/1.0\r\nAccept: text/event-stream\r\nCookie: __Host-rigalpha=%b\r\n\r\n"
+                            % token.encode())
         self.received = b""
 
     def receive(self):
@@ -70,13 +71,13 @@ class Browser:
 class Run:
     """Sends the readings when they are due and notes when each is seen."""
 
-    def __init__(self, port, seconds):
+    def __init__(self, port, token, seconds):
         self.stream = Stream(days_ago=0)
         self.stream.start = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
         self.count = RATE * seconds
         self.waiting = {name: collections.deque() for name in MACHINES}
         self.latencies = []
-        self.browser = Browser(port)
+        self.browser = Browser(port, token)
         self.idle = [Device(port) for _ in range(CONNECTIONS)]
         self.selector = selectors.DefaultSelector()
         self.selector.register(self.browser.socket, selectors.EVENT_READ, self.browser)
@@ -123,8 +124,8 @@ def run(report, stack, rounds=ROUNDS, seconds=SECONDS):
     session = Session()
     sidecar = Sidecar(session)
     try:
-        Run(sidecar.port, 1).go()  # warm-up
-        runs = [Run(sidecar.port, seconds).go() for _ in range(rounds)]
+        Run(sidecar.port, sidecar.token, 1).go()  # warm-up
+        runs = [Run(sidecar.port, sidecar.token, seconds).go() for _ in range(rounds)]
     finally:
         sidecar.stop()
         session.close()

@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import pathlib
+import secrets
 import signal
 import socket
 import subprocess
@@ -91,6 +92,63 @@ def reading(machine, moment=None, **sensors):
             "sensors": sensors or {"rpm": 120.5}}
 
 
+# --- accounts -----------------------------------------------------------------------
+
+COOKIE = "__Host-rigalpha"
+PASSWORD = "correct horse battery staple"
+
+_admins = {}
+
+
+def cookie_of(answer):
+    """Value of the session's cookie that an answer sets; None when it sets none, empty when it clears it."""
+    for header in answer.headers.get_all("Set-Cookie") or []:
+        name, _, rest = header.partition("=")
+        if name == COOKIE:
+            return rest.split(";")[0]
+    return None
+
+
+def create_admin(database="rigalpha", *name):
+    """The first admin of a database; returns the given password."""
+    result = subprocess.run([PROGRAM, "--create-admin", *name], env=dict(os.environ, PGDATABASE=database),
+                            check=True, capture_output=True, text=True, timeout=30)
+    return result.stdout.strip()
+
+
+def admin_session(server):
+    """Token of an admin who has logged in; one login for all sidecars of a database."""
+    if server.database not in _admins:
+        given = create_admin(server.database)
+        first = server.login("admin", given)
+        assert first.status == 200, first.body
+        answer = server.request("PUT", "/api/v1/me/password", json.dumps({"current": given, "new": PASSWORD}), JSON,
+                                cookie_of(first))
+        assert answer.status == 204, answer.body
+        _admins[server.database] = cookie_of(first)
+    return _admins[server.database]
+
+
+def forget_admin(database):
+    """The database was made anew."""
+    _admins.pop(database, None)
+
+
+def make_user(name, role="operator", machines=(), must_change=False, password_of="admin", database="rigalpha"):
+    """An account with the password of another one, so that nothing is hashed here."""
+    names = "ARRAY[" + ", ".join(f"'{machine}'" for machine in machines) + "]::text[]"
+    sql(f"SELECT rigalpha.create_user('{name}', '{role}', (SELECT password_hash FROM rigalpha.users WHERE name = '{password_of}'),"
+        f" {names}, NULL, {str(must_change).lower()})", database)
+    return name
+
+
+def make_session(user, database="rigalpha"):
+    """Token of a new session, made in the database: no password is checked and nothing is throttled."""
+    token = secrets.token_urlsafe(32)
+    sql(f"SELECT rigalpha.create_session((SELECT id FROM rigalpha.users WHERE name = '{user}'), '{token}', '127.0.0.1')", database)
+    return token
+
+
 # --- sidecar ------------------------------------------------------------------------
 
 
@@ -108,10 +166,13 @@ class Sidecar:
     """One sidecar process on a port of its own."""
 
     def __init__(self, database="rigalpha", user="rigalpha_web", **settings):
+        self.database = database
+        self.session = None
         self.log_path = FOLDER / f"sidecar-{next(_numbers)}.log"
         environment = dict(os.environ, PGUSER=user, PGDATABASE=database,
                            PGPASSWORD=os.environ["WEB_PASSWORD"], RIGALPHA_LISTEN="127.0.0.1:0",
-                           RIGALPHA_WEB_ROOT=str(FOLDER / "page"))
+                           RIGALPHA_WEB_ROOT=str(FOLDER / "page"), RIGALPHA_ANONYMOUS_INGEST="on",
+                           RIGALPHA_STREAMS_PER_SESSION="200")
         environment.update({"RIGALPHA_" + name.upper(): str(value) for name, value in settings.items()})
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen([PROGRAM], env=environment, stdin=subprocess.DEVNULL,
@@ -137,16 +198,33 @@ class Sidecar:
     def connect(self, timeout=30):
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
 
-    def request(self, method, path, body=None, headers=None):
+    def headers_of(self, session, headers=None):
+        """Headers with the cookie of a session, sent as our own page sends them."""
+        if not session:
+            return headers or {}
+        return {"Cookie": f"{COOKIE}={session}", "Sec-Fetch-Site": "same-origin", **(headers or {})}
+
+    def request(self, method, path, body=None, headers=None, session=None):
         connection = self.connect()
         try:
-            connection.request(method, path, body, headers or {})
+            connection.request(method, path, body, self.headers_of(session, headers))
             return Answer(connection.getresponse())
         finally:
             connection.close()
 
-    def get(self, path, headers=None):
-        return self.request("GET", path, None, headers)
+    def login(self, name, password, code=None, session=None, headers=None):
+        body = {"name": name, "password": password}
+        if code is not None:
+            body["code"] = code
+        return self.request("POST", "/api/v1/session", json.dumps(body), dict(JSON, **(headers or {})), session)
+
+    def use_admin(self):
+        """Requests act for an admin from now on, unless they name another session."""
+        self.session = admin_session(self)
+        return self
+
+    def get(self, path, headers=None, session=None):
+        return self.request("GET", path, None, headers, session or self.session)
 
     def ingest(self, payload, headers=None):
         body = payload if isinstance(payload, (bytes, str)) else json.dumps(payload)
@@ -160,7 +238,7 @@ class Sidecar:
 
     def wait_ready(self, seconds=15):
         wait_until(self.is_ready, seconds, "readiness")
-        return self
+        return self if self.session else self.use_admin()
 
     def socket(self, timeout=30, receive_buffer=None):
         """A bare connection, for what http.client would not send."""
@@ -171,8 +249,12 @@ class Sidecar:
         client.connect(("127.0.0.1", self.port))
         return client
 
-    def stream(self, last_event_id=None, receive_buffer=None):
-        return Stream(self, last_event_id, receive_buffer)
+    def stream(self, last_event_id=None, receive_buffer=None, session=None):
+        return Stream(self, last_event_id, receive_buffer, session or self.session)
+
+    def stream_head(self):
+        """What a client sends to open a stream, for a bare connection."""
+        return f"GET /api/v1/stream HTTP/1.1\r\nHost: localhost\r\nCookie: {COOKIE}={self.session}\r\n\r\n".encode()
 
     def stop(self, seconds=15):
         """SIGTERM; returns the exit status."""
@@ -216,10 +298,10 @@ def shared():
 class Stream:
     """An open event stream."""
 
-    def __init__(self, server, last_event_id, receive_buffer):
+    def __init__(self, server, last_event_id, receive_buffer, session):
         self.connection = server.connect()
         self.connection.sock = server.socket(receive_buffer=receive_buffer)
-        headers = {"Accept": "text/event-stream"}
+        headers = server.headers_of(session, {"Accept": "text/event-stream"})
         if last_event_id is not None:
             headers["Last-Event-ID"] = last_event_id
         self.connection.request("GET", "/api/v1/stream", headers=headers)

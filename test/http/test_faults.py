@@ -117,6 +117,9 @@ class DatabaseTest(unittest.TestCase):
                          "/api/v1/sources", "/api/v1/machines/x", "/api/v1/machines/x/readings"):
                 self.check_unavailable(server.get(path))
             self.check_unavailable(server.ingest(stack.reading(machine)))
+            self.check_unavailable(server.login("admin", stack.PASSWORD))
+            self.check_unavailable(server.request("DELETE", "/api/v1/session", session=server.session))
+            self.check_unavailable(server.get("/api/v1/stream"))
             self.assertEqual(server.get("/healthz").status, 200)
             self.assertEqual(server.get("/").status, 200)
             stack.pg_ctl("start")
@@ -188,7 +191,8 @@ class DatabaseTest(unittest.TestCase):
                 return server.get("/readyz").json().get("type", "")
             stack.wait_until(lambda: reason().endswith("not-installed"), 5, "not-installed")
             self.check_unavailable(server.get("/readyz"))
-            self.check_unavailable(server.get("/api/v1/machines"))
+            self.check_unavailable(server.get("/api/v1/machines", session="A" * 43))
+            self.check_unavailable(server.login("admin", "some password"))
             self.check_unavailable(server.ingest(stack.reading("x")))
             stack.sql("CREATE EXTENSION rigalpha", "bare")
             stack.wait_until(lambda: reason().endswith("not-set-up"), 5, "not-set-up")
@@ -199,6 +203,9 @@ class DatabaseTest(unittest.TestCase):
             self.assertEqual(server.ingest(stack.reading("x")).status, 200)
             stack.sql("DROP EXTENSION rigalpha CASCADE; CREATE EXTENSION rigalpha; SELECT rigalpha.setup()", "bare")
             stack.wait_until(lambda: server.ingest(stack.reading("y")).status == 200, 5, "ingest into the new extension")
+            self.assertEqual(server.get("/api/v1/machines").status, 401, "accounts went with the old one")
+            stack.forget_admin("bare")
+            server.use_admin()
             self.assertEqual([m["name"] for m in server.get("/api/v1/machines").json()["machines"]], ["y"])
 
     def test_wrong_password(self):

@@ -87,7 +87,9 @@ class EveryAnswerTest(unittest.TestCase):
     def test_methods(self):
         for method, path, allow in (("GET", "/api/v1/ingest", "POST"), ("DELETE", "/api/v1/machines", "GET, HEAD"),
                                     ("OPTIONS", "/api/v1/ingest", "POST"), ("POST", "/api/v1/stream", "GET, HEAD"),
-                                    ("PUT", "/", "GET, HEAD"), ("TRACE", "/healthz", "GET, HEAD")):
+                                    ("PUT", "/", "GET, HEAD"), ("TRACE", "/healthz", "GET, HEAD"),
+                                    ("GET", "/api/v1/session", "POST, DELETE"),
+                                    ("PATCH", "/api/v1/me/second-factor", "PUT, POST, DELETE")):
             answer = self.server.request(method, path)
             self.check_problem(answer, 405)
             self.assertEqual(answer.headers["Allow"], allow)
@@ -108,10 +110,11 @@ class EveryAnswerTest(unittest.TestCase):
         own = f"http://127.0.0.1:{self.server.port}"
         for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"},
                         {"Origin": "http://evil.example"}, {"Origin": "null"}, {"Origin": "http://127.0.0.1:1"},
-                        {"Origin": own.replace("http", "https")}, {"Sec-Fetch-Site": "cross-site", "Origin": own}):
+                        {"Origin": own.replace("http", "https")}, {"Sec-Fetch-Site": "cross-site", "Origin": own},
+                        {"Sec-Fetch-Site": "none"}):
             self.check_problem(self.server.ingest(body, dict(JSON, **headers)), 403)
         self.assertEqual(stack.sql(f"SELECT count(*) FROM rigalpha.machines WHERE name = '{machine}'"), [["0"]])
-        for headers in ({"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}, {"Origin": own}):
+        for headers in ({"Sec-Fetch-Site": "same-origin"}, {"Origin": own}, {}, {"Cookie": "any=1"}):
             self.assertEqual(self.server.ingest(body, dict(JSON, **headers)).status, 200)
         self.assertEqual(self.server.get("/api/v1/status", {"Sec-Fetch-Site": "cross-site"}).status, 200)
 

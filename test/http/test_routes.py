@@ -113,6 +113,6 @@ class RoutesTest(unittest.TestCase):
 
     def test_head(self):
         for path in ("/healthz", "/api/v1/machines", "/api/v1/stream", "/", "/api/v1/nothing"):
-            head = self.server.request("HEAD", path)
+            head = self.server.request("HEAD", path, session=self.server.session)
             self.assertEqual(head.body, b"")
             self.assertEqual(head.status, 404 if path.endswith("nothing") else 200, path)

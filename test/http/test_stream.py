@@ -147,7 +147,7 @@ class StreamTest(unittest.TestCase):
         with stack.sidecar(stream_timeout_ms=500, heartbeat_ms=100) as server:
             server.wait_ready()
             client = server.socket(receive_buffer=4096)
-            client.sendall(b"GET /api/v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            client.sendall(server.stream_head())
             padding = {f"sensor_{i:03d}": i for i in range(400)}
             good = server.stream()
             deadline = time.monotonic() + 30
@@ -184,7 +184,7 @@ class StreamTest(unittest.TestCase):
     def test_clients_come_and_go(self):
         for _ in range(100):
             with self.server.socket() as client:
-                client.sendall(b"GET /api/v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                client.sendall(self.server.stream_head())
         self.post(rpm=1)
         self.assertEqual(self.server.get("/healthz").status, 200)
         stream = self.server.stream()

@@ -7,7 +7,6 @@ CREATE FUNCTION token(n text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT r
 SELECT name, rigalpha.create_session(id, token(name)) > 0 AS session FROM rigalpha.users ORDER BY name;
 
 -- The login of the sidecar logs users in and nothing else; without a session it is nobody, whatever role it takes.
-GRANT rigalpha_operator, rigalpha_admin TO rigalpha_web;
 SET SESSION AUTHORIZATION rigalpha_web;
 SELECT t, sqlstate_of('TABLE rigalpha.' || t) AS read, sqlstate_of('DELETE FROM rigalpha.' || t) AS remove FROM unnest('{users,user_machines,sessions,session_activity,api_tokens,login_throttles}'::text[]) AS t;
 SELECT s, sqlstate_of('SELECT rigalpha.' || s) FROM unnest('{list_users(),"end_sessions(1, 1)",lock_user($$x$$),"charge_login($$x$$, 1, $$1 s$$)",random_bytes(1),is_admin(),uid(),visible_machines()}'::text[]) AS s;
@@ -28,7 +27,6 @@ SELECT name, role, machines FROM rigalpha.list_users();
 COMMIT;
 SELECT current_user;
 RESET SESSION AUTHORIZATION;
-REVOKE rigalpha_operator, rigalpha_admin FROM rigalpha_web;
 
 -- The identity lasts until deferred triggers have run. A parallel worker that is asked by mistake has no answer, instead of a wrong one.
 CREATE TABLE noted (who text DEFAULT rigalpha.uid()::text);

@@ -39,7 +39,7 @@ $roles$;
 
 GRANT rigalpha_viewer TO rigalpha_operator;
 GRANT rigalpha_operator TO rigalpha_admin;
-GRANT rigalpha_viewer, rigalpha_ingest TO rigalpha_web;
+GRANT rigalpha_admin, rigalpha_operator, rigalpha_viewer, rigalpha_ingest TO rigalpha_web;
 
 COMMENT ON SCHEMA rigalpha IS 'Industrial monitoring: tables and functions';
 GRANT CREATE, USAGE ON SCHEMA rigalpha TO rigalpha_owner;
@@ -3489,6 +3489,28 @@ BEGIN
 	END LOOP;
 END
 $$;
+-- What the sidecar asks before anybody has logged in, and what a user may know of the own account.
+CREATE FUNCTION rigalpha.readiness(OUT ready boolean, OUT reason text)
+	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$ SELECT s.ready, s.reason FROM rigalpha.status() s $$;
+COMMENT ON FUNCTION rigalpha.readiness() IS 'Whether this database may store readings, and if not why';
+
+CREATE FUNCTION rigalpha_api.me() RETURNS json
+	LANGUAGE sql STABLE PARALLEL RESTRICTED SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT json_build_object('name', u.name, 'role', u.role, 'must_change_password', i.must_change_password,
+		'second_factor', u.totp_confirmed_at IS NOT NULL,
+		'machines', (SELECT coalesce(json_agg(m.name ORDER BY m.name), '[]') FROM rigalpha.machines m
+			WHERE m.id = ANY ((SELECT rigalpha.visible_machines())::integer[])),
+		'session', (SELECT json_build_object('id', s.id, 'created_at', s.created_at, 'expires_at', s.expires_at)
+			FROM rigalpha.list_sessions() s WHERE s.is_current))
+	FROM rigalpha.identity() i
+	JOIN rigalpha.users u ON u.id = i.user_id
+	$$;
+COMMENT ON FUNCTION rigalpha_api.me()
+	IS 'Account of this user: name, role, whether the password must be changed or a second factor is asked for, visible machines, session; null = nobody';
 CREATE VIEW rigalpha.models AS
 	SELECT v.model, v.version, v.id AS version_id, v.algorithm, v.machine, v.status,
 		EXISTS (SELECT FROM rigalpha.current_deployments d WHERE d.version_id = v.id) AS deployed,
@@ -3676,3 +3698,7 @@ GRANT SELECT ON rigalpha.audit_log, rigalpha.audit_export, rigalpha.audit_links,
 GRANT EXECUTE ON FUNCTION rigalpha.audit_verify, rigalpha.audit_decode, rigalpha.audit_row_image, rigalpha.audit_reconcile, rigalpha.audit_enable, rigalpha.audit_row,
 	rigalpha.audit_truncate TO rigalpha_admin;
 GRANT EXECUTE ON FUNCTION rigalpha.audit_note TO rigalpha_operator;
+
+-- The sidecar takes the role of each user for one transaction.
+GRANT EXECUTE ON FUNCTION rigalpha.readiness TO rigalpha_web;
+GRANT EXECUTE ON FUNCTION rigalpha_api.me TO rigalpha_viewer;

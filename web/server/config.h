@@ -10,6 +10,7 @@ typedef struct RigConfig
 {
 	const char *listen;
 	const char *origins;
+	const char *trusted_proxies;
 	const char *web_root;
 	const char *database_url;
 	const char *log_level;
@@ -32,6 +33,7 @@ typedef struct RigConfig
 	int64_t		batch_payloads;
 	int64_t		batch_bytes;
 	int64_t		streams;
+	int64_t		streams_per_session;
 	int64_t		stream_events;
 	int64_t		stream_bytes;
 	int64_t		stream_timeout_ms;

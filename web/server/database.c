@@ -56,9 +56,8 @@ setup_session(RigDatabase *database, RigFailure *failure)
 
 	snprintf(sql, sizeof(sql),
 			 "SET ROLE %s; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; "
-			 "SET client_encoding = 'UTF8'; SET statement_timeout = %lld; "
-			 "SET default_transaction_read_only = %s; SET search_path = pg_catalog, pg_temp",
-			 database->role, (long long) database->timeout_ms, database->read_only ? "on" : "off");
+			 "SET client_encoding = 'UTF8'; SET statement_timeout = %lld; SET search_path = pg_catalog, pg_temp",
+			 database->role != NULL ? database->role : "NONE", (long long) database->timeout_ms);
 	if (run_command(database, sql, failure))
 		return true;
 	/* The server calls a role that does not exist an invalid parameter value. */
@@ -212,6 +211,83 @@ rig_database_query_binary(RigDatabase *database, const RigStatement *statement,
 	return check_rows(database,
 					  PQexecPrepared(database->connection, statement->name, 1, values, lengths, formats, 1),
 					  failure);
+}
+
+/* Reads the results of a pipeline up to its end; the rows of its last statement, or NULL with the failure. */
+static PGresult *
+read_pipeline(RigDatabase *database, RigFailure *failure)
+{
+	PGresult   *rows = NULL;
+	bool		failed = false;
+	bool		ended = false;
+
+	while (!ended && PQstatus(database->connection) == CONNECTION_OK)
+	{
+		PGresult   *result = PQgetResult(database->connection);
+		ExecStatusType status = PQresultStatus(result);
+
+		if (result == NULL)
+			continue;
+		ended = status == PGRES_PIPELINE_SYNC;
+		if (status == PGRES_TUPLES_OK && rows == NULL)
+			rows = result;
+		else
+		{
+			if (status == PGRES_FATAL_ERROR && !failed)
+			{
+				failed = true;
+				set_failure(database, result, failure);
+			}
+			PQclear(result);
+		}
+	}
+	if (!failed && ended && rows != NULL && PQntuples(rows) == 1)
+		return rows;
+	PQclear(rows);
+	if (!failed)
+		rig_failure_set(failure, ended ? "XX000" : "08006", ended ? "one row was expected" : "connection lost");
+	return NULL;
+}
+
+PGresult *
+rig_database_begin(RigDatabase *database, const char *command, const RigStatement *statement,
+				   const char *const *values, RigFailure *failure)
+{
+	PGconn	   *connection = database->connection;
+	PGresult   *rows = NULL;
+
+	if (!rig_database_prepare(database, statement, failure))
+		return NULL;
+	if (PQenterPipelineMode(connection) == 1 &&
+		PQsendQueryParams(connection, command, 0, NULL, NULL, NULL, NULL, 0) == 1 &&
+		PQsendQueryPrepared(connection, statement->name, statement->parameter_count, values, NULL, NULL, 0) == 1 &&
+		PQpipelineSync(connection) == 1)
+		rows = read_pipeline(database, failure);
+	else
+		rig_failure_set(failure, "08006", PQerrorMessage(connection));
+	if (PQexitPipelineMode(connection) == 1)
+		return rows;
+	PQclear(rows);
+	if (*failure->sqlstate == '\0')
+		rig_failure_set(failure, "08006", PQerrorMessage(connection));
+	rig_database_close(database);
+	return NULL;
+}
+
+bool
+rig_database_end(RigDatabase *database, bool commit, RigFailure *failure)
+{
+	RigFailure	ignored = {0};
+	bool		done;
+
+	if (database->connection == NULL)
+		return false;
+	if (PQtransactionStatus(database->connection) == PQTRANS_IDLE)
+		return !commit;
+	done = run_command(database, commit ? "COMMIT" : "ROLLBACK", failure != NULL ? failure : &ignored);
+	if (PQtransactionStatus(database->connection) != PQTRANS_IDLE)
+		rig_database_close(database);
+	return done;
 }
 
 bool

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RIG_DATABASE_MAX_STATEMENTS 32
+#define RIG_DATABASE_MAX_STATEMENTS 128
 
 /* A fixed statement; the address is its identity. */
 typedef struct RigStatement
@@ -30,8 +30,7 @@ typedef struct RigFailure
 typedef struct RigDatabase
 {
 	PGconn	   *connection;		/* NULL while not connected */
-	const char *role;			/* role taken after login */
-	bool		read_only;
+	const char *role;			/* role taken after login; NULL = none */
 	int64_t		timeout_ms;
 	int			prepared_count;
 	const RigStatement *prepared[RIG_DATABASE_MAX_STATEMENTS];
@@ -58,6 +57,19 @@ extern PGresult *rig_database_query(RigDatabase *database, const RigStatement *s
 /* The same with one binary parameter and binary results. */
 extern PGresult *rig_database_query_binary(RigDatabase *database, const RigStatement *statement,
 										   const char *bytes, int length, RigFailure *failure);
+
+/*
+ * Begins a transaction by the given command and runs its first statement, in one round trip. NULL with
+ * the failure unless that ended with one row; the transaction is to be ended in either case.
+ */
+extern PGresult *rig_database_begin(RigDatabase *database, const char *command, const RigStatement *statement,
+									const char *const *values, RigFailure *failure);
+
+/*
+ * Ends a transaction; failure may be NULL when it is rolled back. A connection that is still inside one
+ * afterwards is closed, since the next request would act in it.
+ */
+extern bool rig_database_end(RigDatabase *database, bool commit, RigFailure *failure);
 
 /* Subscribes to a notification channel. */
 extern bool rig_database_listen(RigDatabase *database, const char *channel, RigFailure *failure);

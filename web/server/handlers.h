@@ -7,6 +7,12 @@
 #include "database.h"
 #include "request.h"
 
+/* handlers_account.c */
+extern void rig_handle_change_password(RigRequest *request);
+extern void rig_handle_new_second_factor(RigRequest *request);
+extern void rig_handle_confirm_second_factor(RigRequest *request);
+extern void rig_handle_remove_second_factor(RigRequest *request);
+
 /* handlers_health.c */
 extern bool rig_handle_alive(RigRequest *request);
 extern bool rig_handle_ready(RigRequest *request, RigDatabase *database, RigFailure *failure);
@@ -40,8 +46,13 @@ extern bool rig_handle_status(RigRequest *request, RigDatabase *database, RigFai
 extern bool rig_handle_dead_letters(RigRequest *request, RigDatabase *database, RigFailure *failure);
 extern bool rig_handle_sources(RigRequest *request, RigDatabase *database, RigFailure *failure);
 
+/* handlers_session.c */
+extern void rig_handle_login(RigRequest *request);
+extern void rig_handle_logout(RigRequest *request);
+extern bool rig_handle_me(RigRequest *request, RigDatabase *database, RigFailure *failure);
+
 /* handlers_stream.c */
-extern bool rig_handle_stream(RigRequest *request);
+extern bool rig_handle_stream(RigRequest *request, RigDatabase *database, RigFailure *failure);
 
 /* static_files.c */
 extern bool rig_handle_static(RigRequest *request);

@@ -4,7 +4,7 @@
 #include "ingest_queue.h"
 #include "problem.h"
 
-static const RigStatement READY = {"ready", "SELECT ready, reason FROM rigalpha_api.status", 0};
+static const RigStatement READY = {"ready", "SELECT ready, reason FROM rigalpha.readiness()", 0};
 
 static bool
 answer_fine(RigRequest *request, const char *body)

@@ -6,31 +6,21 @@
 #include "handlers.h"
 #include "ingest_batch.h"
 #include "ingest_queue.h"
+#include "json_body.h"
 #include "problem.h"
 
 #define MEDIA_JSON "application/json"
 #define MEDIA_NDJSON "application/x-ndjson"
 
-/* Whether Content-Type names the media type; parameters such as charset do not matter. */
-static bool
-has_media_type(const RigRequest *request, const char *media_type)
-{
-	const char *header = rig_request_header(request, "Content-Type");
-	size_t		length = strlen(media_type);
-
-	return header != NULL && strncasecmp(header, media_type, length) == 0 &&
-		strchr("; \t", header[length]) != NULL;
-}
-
 void
 rig_check_ingest(RigRequest *request)
 {
-	bool		lines = has_media_type(request, MEDIA_NDJSON);
+	bool		lines = rig_has_media_type(request, MEDIA_NDJSON);
 	const char *encoding = rig_request_header(request, "Content-Encoding");
 
 	if (encoding != NULL && strcasecmp(encoding, "identity") != 0)
 		rig_problem_answer(request, RIG_PROBLEM_MEDIA_TYPE, "Send the body without Content-Encoding.");
-	else if (!lines && !has_media_type(request, MEDIA_JSON))
+	else if (!lines && !rig_has_media_type(request, MEDIA_JSON))
 		rig_problem_answer(request, RIG_PROBLEM_MEDIA_TYPE,
 						   "Send " MEDIA_JSON ", or " MEDIA_NDJSON " with one payload per line.");
 	else if (lines && request->body_declared > (uint64_t) rig_config.max_body)
@@ -85,7 +75,7 @@ split_lines(RigRequest *request)
 static bool
 split_payloads(RigRequest *request)
 {
-	if (has_media_type(request, MEDIA_NDJSON))
+	if (rig_has_media_type(request, MEDIA_NDJSON))
 	{
 		if (request->body.length > (size_t) rig_config.max_body)
 		{

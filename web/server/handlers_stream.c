@@ -2,14 +2,21 @@
 #include "problem.h"
 #include "sse_feed.h"
 #include "sse_hub.h"
+#include "visible_machines.h"
 
 bool
-rig_handle_stream(RigRequest *request)
+rig_handle_stream(RigRequest *request, RigDatabase *database, RigFailure *failure)
 {
-	request->stream = rig_sse_hub_join(request, rig_request_header(request, "Last-Event-ID"));
+	RigMachineList visible = {0};
+	RigProblem	problem;
+
+	if (!rig_visible_machines(database, &request->identity, &visible, failure))
+		return false;
+	request->stream = rig_sse_hub_join(request, &visible, rig_request_header(request, "Last-Event-ID"), &problem);
+	rig_machine_list_release(&visible);
 	if (request->stream == NULL)
 	{
-		rig_problem_answer(request, RIG_PROBLEM_TOO_MANY_STREAMS, NULL);
+		rig_problem_answer(request, problem, NULL);
 		return true;
 	}
 	request->response.status = 200;

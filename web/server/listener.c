@@ -1,6 +1,7 @@
 #include "listener.h"
 
 #include <microhttpd.h>
+#include <openssl/crypto.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -9,10 +10,12 @@
 #include <sys/socket.h>
 
 #include "address.h"
+#include "client_address.h"
 #include "clock.h"
 #include "config.h"
 #include "deadlines.h"
 #include "log.h"
+#include "origin_check.h"
 #include "problem.h"
 #include "router.h"
 #include "sse_hub.h"
@@ -123,6 +126,15 @@ begin_request(void *context, const char *target, struct MHD_Connection *connecti
 	return request;
 }
 
+/* A body may hold a password, unless it is one of the large ones of ingest. */
+static void
+release_body(RigRequest *request)
+{
+	if (request->body.data != NULL && (request->route == NULL || request->route->access != RIG_ACCESS_DEVICE))
+		OPENSSL_cleanse(request->body.data, request->body.length);
+	rig_buffer_release(&request->body);
+}
+
 static void
 end_request(void *context, struct MHD_Connection *connection, void **slot,
 			enum MHD_RequestTerminationCode code)
@@ -144,32 +156,60 @@ end_request(void *context, struct MHD_Connection *connection, void **slot,
 	if (request->socket != NULL)
 		rig_deadlines_enter(request->socket, RIG_SOCKET_IDLE);
 	atomic_fetch_sub(&body_bytes, request->body_accounted);
-	rig_buffer_release(&request->body);
+	release_body(request);
 	rig_buffer_release(&request->response.body);
 	rig_url_release(&request->url);
 	free(request->payloads);
 	if (request->counted)
 		count_request(-1);
 	free((char *) request->method);
+	OPENSSL_cleanse(request->session_token, sizeof(request->session_token));
 	free(request);
 }
 
-static bool
-is_unsafe(const char *method)
-{
-	return strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0;
-}
-
-/* Whether a browser sent this from a page of another site. Other clients send neither header. */
+/*
+ * Whether a page of another site may have sent this. Host has been checked, so that on loopback an origin
+ * equal to it is our own. Devices have no cookies: theirs do not matter.
+ */
 static bool
 is_cross_site(const RigRequest *request)
 {
-	const char *site = rig_request_header(request, "Sec-Fetch-Site");
-	const char *origin = rig_request_header(request, "Origin");
+	bool		device = request->route->access == RIG_ACCESS_DEVICE;
+	const RigOriginFacts facts = {
+		.method = request->method,
+		.site = rig_request_header(request, "Sec-Fetch-Site"),
+		.origin = rig_request_header(request, "Origin"),
+		.cookie = !device && rig_request_header(request, "Cookie") != NULL,
+		.bearer = device && rig_request_header(request, "Authorization") != NULL,
+	};
 
-	if (site != NULL)
-		return strcmp(site, "same-origin") != 0 && strcmp(site, "none") != 0;
-	return origin != NULL && !rig_address_origin_allowed(origin, rig_request_header(request, "Host"));
+	if (facts.site == NULL && facts.origin != NULL &&
+		rig_address_origin_allowed(facts.origin, rig_request_header(request, "Host")))
+		return false;
+	return rig_origin_check(&facts, rig_config.origins) != RIG_ORIGIN_ALLOWED;
+}
+
+/* Reads the cookie; what needs a session and has none is refused before its body is read. */
+static void
+check_session(RigRequest *request)
+{
+	RigAccess	access = request->route->access;
+	RigCookieFound found = RIG_COOKIE_ABSENT;
+
+	if (access != RIG_ACCESS_DEVICE)
+		found = rig_session_cookie_read(rig_request_header(request, "Cookie"), request->session_token);
+	if ((access == RIG_ACCESS_USER || access == RIG_ACCESS_OWN) && found != RIG_COOKIE_FOUND)
+		rig_problem_answer_login(request);
+}
+
+static void
+find_client_address(RigRequest *request)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+
+	rig_client_address(info != NULL ? info->client_addr : NULL, rig_request_header(request, "X-Forwarded-For"),
+					   rig_config.trusted_proxies, request->client_address);
 }
 
 static size_t
@@ -226,6 +266,7 @@ check_header(RigRequest *request)
 	const char *host = rig_request_header(request, "Host");
 
 	request->body_declared = declared_length(request);
+	find_client_address(request);
 	if (atomic_load(&stopping))
 		rig_problem_answer(request, RIG_PROBLEM_STOPPING, NULL);
 	else if (request->malformed)
@@ -236,8 +277,10 @@ check_header(RigRequest *request)
 		rig_problem_answer(request, RIG_PROBLEM_WRONG_HOST, NULL);
 	else
 		rig_router_resolve(request);
-	if (request->response.status == 0 && is_unsafe(request->method) && is_cross_site(request))
+	if (request->response.status == 0 && is_cross_site(request))
 		rig_problem_answer(request, RIG_PROBLEM_CROSS_SITE, NULL);
+	if (request->response.status == 0)
+		check_session(request);
 	if (request->response.status == 0 && request->route->check != NULL)
 		request->route->check(request);
 	if (request->response.status == 0)

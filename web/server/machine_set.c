@@ -46,6 +46,17 @@ rig_machine_set_add_list(RigMachineSet *set, const char *list)
 }
 
 bool
+rig_machine_set_has(const RigMachineSet *set, int machine)
+{
+	for (int i = 0; i < set->count && !set->all; i++)
+	{
+		if (set->ids[i] == machine)
+			return true;
+	}
+	return set->all;
+}
+
+bool
 rig_machine_set_is_empty(const RigMachineSet *set)
 {
 	return !set->all && set->count == 0;

@@ -24,6 +24,7 @@ extern void rig_machine_set_add_all(RigMachineSet *set);
 /* Adds the ids of a list such as 1,2,3, or all machines for *. */
 extern void rig_machine_set_add_list(RigMachineSet *set, const char *list);
 
+extern bool rig_machine_set_has(const RigMachineSet *set, int machine);
 extern bool rig_machine_set_is_empty(const RigMachineSet *set);
 extern void rig_machine_set_clear(RigMachineSet *set);
 

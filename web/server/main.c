@@ -10,6 +10,7 @@
 #include "address.h"
 #include "clock.h"
 #include "config.h"
+#include "create_admin.h"
 #include "deadlines.h"
 #include "ingest_queue.h"
 #include "listener.h"
@@ -31,7 +32,9 @@ static void
 print_help(void)
 {
 	printf("rigalpha-web serves the dashboard and the HTTP interface of the rigalpha extension.\n\n"
-		   "usage: rigalpha-web [--help | --version]\n\n"
+		   "usage: rigalpha-web [--help | --version | --create-admin [NAME]]\n\n"
+		   "--create-admin makes the first account (admin unless NAME is given) and prints its password once;\n"
+		   "the login of the database must be a superuser or have the role rigalpha_admin.\n\n"
 		   "It runs until SIGTERM or SIGINT, finishes open requests, and logs JSON lines to standard error.\n"
 		   "Settings are environment variables:\n\n");
 	rig_config_describe(stdout);
@@ -165,6 +168,8 @@ main(int argc, char **argv)
 		printf("rigalpha-web %s\n", RIG_VERSION);
 		return EXIT_SUCCESS;
 	}
+	if ((argc == 2 || argc == 3) && strcmp(argv[1], "--create-admin") == 0)
+		return rig_config_load() ? rig_create_admin(argc == 3 ? argv[2] : "admin") : EXIT_CONFIGURATION;
 	if (argc != 1)
 	{
 		fprintf(stderr, "rigalpha-web: unknown argument; try --help\n");

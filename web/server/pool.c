@@ -198,8 +198,6 @@ rig_pool_start(void)
 	slots = rig_allocate((size_t) slot_count * sizeof(Slot));
 	for (int i = 0; i < slot_count; i++)
 	{
-		slots[i].database.role = "rigalpha_viewer";
-		slots[i].database.read_only = true;
 		slots[i].database.timeout_ms = rig_config.read_timeout_ms;
 	}
 	rig_condition_init(&freed);

@@ -20,8 +20,13 @@ static const ProblemKind KINDS[] = {
 	[RIG_PROBLEM_MALFORMED] = {400, 0, "malformed-request", "The request is malformed"},
 	[RIG_PROBLEM_BAD_PARAMETER] = {400, 0, "bad-parameter", "A parameter is not valid"},
 	[RIG_PROBLEM_EMPTY_BODY] = {400, 0, "empty-body", "The body is empty"},
+	[RIG_PROBLEM_LOGIN_REQUIRED] = {401, 0, "login-required", "Log in first"},
+	[RIG_PROBLEM_LOGIN_FAILED] = {401, 0, "login-failed", "Name, password or code is wrong"},
+	[RIG_PROBLEM_CODE_REQUIRED] = {401, 0, "code-required", "A code of the second factor is needed"},
 	[RIG_PROBLEM_CROSS_SITE] = {403, 0, "cross-site", "Cross-site requests are refused"},
 	[RIG_PROBLEM_FORBIDDEN] = {403, 0, "forbidden", "Not allowed"},
+	[RIG_PROBLEM_PASSWORD_CHANGE_REQUIRED] = {403, 0, "password-change-required", "Change the given password first"},
+	[RIG_PROBLEM_WRONG_PASSWORD] = {403, 0, "wrong-password", "The password is wrong"},
 	[RIG_PROBLEM_NOT_FOUND] = {404, 0, "not-found", "There is nothing here"},
 	[RIG_PROBLEM_METHOD] = {405, 0, "method-not-allowed", "This method is not allowed here"},
 	[RIG_PROBLEM_TOO_LARGE] = {413, 0, "body-too-large", "The body is too large"},
@@ -29,6 +34,11 @@ static const ProblemKind KINDS[] = {
 	[RIG_PROBLEM_MEDIA_TYPE] = {415, 0, "unsupported-media-type", "This content type is not supported"},
 	[RIG_PROBLEM_WRONG_HOST] = {421, 0, "wrong-host", "The Host header does not name this server"},
 	[RIG_PROBLEM_UNUSABLE] = {422, 0, "nothing-usable", "Nothing in the body could be stored"},
+	[RIG_PROBLEM_BAD_BODY] = {422, 0, "bad-body", "The body is not valid"},
+	[RIG_PROBLEM_WEAK_PASSWORD] = {422, 0, "weak-password", "The password is too easy to guess"},
+	[RIG_PROBLEM_WRONG_CODE] = {422, 0, "wrong-code", "The code is wrong"},
+	[RIG_PROBLEM_TOO_MANY_ATTEMPTS] = {429, 0, "too-many-attempts", "Too many attempts"},
+	[RIG_PROBLEM_SESSION_STREAMS] = {429, 5, "too-many-streams", "This session has too many event streams open"},
 	[RIG_PROBLEM_HEADER_TOO_LARGE] = {431, 0, "header-too-large", "The request header is too large"},
 	[RIG_PROBLEM_INTERNAL] = {500, 0, "internal-error", "The request failed"},
 	[RIG_PROBLEM_DATABASE_AWAY] = {503, 1, "database-away", "The database cannot be reached"},
@@ -52,6 +62,7 @@ static const struct
 	{"RA001", RIG_PROBLEM_NOT_SET_UP, true},
 	{"RA002", RIG_PROBLEM_NOT_SET_UP, true},
 	{"RA005", RIG_PROBLEM_UNUSABLE, false},
+	{"RA007", RIG_PROBLEM_LOGIN_REQUIRED, false},
 	{"08", RIG_PROBLEM_DATABASE_AWAY, true},
 	{"57014", RIG_PROBLEM_TIMED_OUT, true},
 	{"57", RIG_PROBLEM_DATABASE_AWAY, true},
@@ -122,11 +133,29 @@ rig_problem_answer(RigRequest *request, RigProblem problem, const char *detail)
 }
 
 void
+rig_problem_answer_login(RigRequest *request)
+{
+	char		cookie[RIG_SESSION_COOKIE_SIZE];
+
+	rig_session_cookie_clear(cookie);
+	rig_response_header(&request->response, "Set-Cookie", "%s", cookie);
+	rig_problem_answer(request, RIG_PROBLEM_LOGIN_REQUIRED, NULL);
+}
+
+void
 rig_problem_answer_failure(RigRequest *request, const RigFailure *failure)
 {
 	RigProblem	problem = rig_problem_of_failure(failure);
 	const char *detail = NULL;
 
+	if (problem == RIG_PROBLEM_LOGIN_REQUIRED)
+	{
+		rig_problem_answer_login(request);
+		return;
+	}
+	/* A right that the role of the user does not have; the roles of the sidecar itself have what they need. */
+	if (strcmp(failure->sqlstate, "42501") == 0 && request->identity.user_id != 0)
+		problem = RIG_PROBLEM_FORBIDDEN;
 	if (problem == RIG_PROBLEM_INTERNAL)
 		rig_log("error", "statement failed", "request %s: SQLSTATE %s: %s",
 				request->id, failure->sqlstate, failure->message);

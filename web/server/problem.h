@@ -12,8 +12,13 @@ typedef enum RigProblem
 	RIG_PROBLEM_MALFORMED,
 	RIG_PROBLEM_BAD_PARAMETER,
 	RIG_PROBLEM_EMPTY_BODY,
+	RIG_PROBLEM_LOGIN_REQUIRED,
+	RIG_PROBLEM_LOGIN_FAILED,
+	RIG_PROBLEM_CODE_REQUIRED,
 	RIG_PROBLEM_CROSS_SITE,
 	RIG_PROBLEM_FORBIDDEN,
+	RIG_PROBLEM_PASSWORD_CHANGE_REQUIRED,
+	RIG_PROBLEM_WRONG_PASSWORD,
 	RIG_PROBLEM_NOT_FOUND,
 	RIG_PROBLEM_METHOD,
 	RIG_PROBLEM_TOO_LARGE,
@@ -21,6 +26,11 @@ typedef enum RigProblem
 	RIG_PROBLEM_MEDIA_TYPE,
 	RIG_PROBLEM_WRONG_HOST,
 	RIG_PROBLEM_UNUSABLE,
+	RIG_PROBLEM_BAD_BODY,
+	RIG_PROBLEM_WEAK_PASSWORD,
+	RIG_PROBLEM_WRONG_CODE,
+	RIG_PROBLEM_TOO_MANY_ATTEMPTS,
+	RIG_PROBLEM_SESSION_STREAMS,
 	RIG_PROBLEM_HEADER_TOO_LARGE,
 	RIG_PROBLEM_INTERNAL,
 	RIG_PROBLEM_DATABASE_AWAY,
@@ -40,6 +50,9 @@ extern void rig_problem_answer(RigRequest *request, RigProblem problem, const ch
 /* The same with further members, given as JSON text that starts with a comma. */
 extern void rig_problem_answer_with(RigRequest *request, RigProblem problem, const char *detail,
 									const char *members);
+
+/* Answers that there is no session, and takes the cookie back. */
+extern void rig_problem_answer_login(RigRequest *request);
 
 /* Answers with what a database failure means to a client; the server's text stays inside. */
 extern void rig_problem_answer_failure(RigRequest *request, const RigFailure *failure);

@@ -12,7 +12,9 @@
 #include <stdint.h>
 
 #include "buffer.h"
+#include "identity.h"
 #include "response.h"
+#include "session_token.h"
 #include "url.h"
 
 #define RIG_REQUEST_ID_SIZE 24
@@ -47,6 +49,10 @@ typedef struct RigRequest
 	bool		malformed;		/* the target could not be parsed */
 	const struct RigRoute *route;
 	const char *captures[RIG_REQUEST_MAX_CAPTURES];
+	char		client_address[RIG_ADDRESS_TEXT_SIZE];
+	char		session_token[RIG_SESSION_TOKEN_SIZE];	/* of the cookie; empty when there is none */
+	RigIdentity identity;		/* set before the handler of a route with access USER or OWN runs */
+	void	   *work;			/* of the handler, while it runs */
 	int64_t		started;
 	bool		counted;		/* stands in the count of open requests */
 

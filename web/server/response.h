@@ -18,7 +18,7 @@ struct RigRequest;
 typedef struct RigHeader
 {
 	const char *name;
-	char		value[128];
+	char		value[160];
 } RigHeader;
 
 typedef struct RigResponse

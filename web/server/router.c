@@ -4,33 +4,41 @@
 #include <string.h>
 
 #include "handlers.h"
+#include "json_body.h"
 #include "problem.h"
 #include "workers.h"
 
 #define API "/api/v1"
 
 static const RigRoute ROUTES[] = {
-	{"GET", "/healthz", NULL, rig_handle_alive, NULL},
-	{"GET", "/readyz", NULL, NULL, rig_handle_ready},
-	{"POST", API "/ingest", rig_check_ingest, rig_handle_ingest, NULL},
-	{"GET", API "/status", NULL, NULL, rig_handle_status},
-	{"GET", API "/machines", NULL, NULL, rig_handle_machines},
-	{"GET", API "/machines/{}", NULL, NULL, rig_handle_machine},
-	{"GET", API "/machines/{}/sensors", NULL, NULL, rig_handle_machine_sensors},
-	{"GET", API "/machines/{}/state", NULL, NULL, rig_handle_machine_state},
-	{"GET", API "/machines/{}/readings", NULL, NULL, rig_handle_readings},
-	{"GET", API "/machines/{}/incidents", NULL, NULL, rig_handle_machine_incidents},
-	{"GET", API "/sensors", NULL, NULL, rig_handle_sensors},
-	{"GET", API "/incidents", NULL, NULL, rig_handle_incidents},
-	{"GET", API "/models", NULL, NULL, rig_handle_models},
-	{"GET", API "/training", NULL, NULL, rig_handle_training},
-	{"GET", API "/dead-letters", NULL, NULL, rig_handle_dead_letters},
-	{"GET", API "/sources", NULL, NULL, rig_handle_sources},
-	{"GET", API "/stream", NULL, rig_handle_stream, NULL},
+	{"GET", "/healthz", RIG_ACCESS_PUBLIC, .start = rig_handle_alive},
+	{"GET", "/readyz", RIG_ACCESS_PUBLIC, .run = rig_handle_ready},
+	{"POST", API "/session", RIG_ACCESS_PUBLIC, .check = rig_check_json, .perform = rig_handle_login},
+	{"DELETE", API "/session", RIG_ACCESS_OWN, .perform = rig_handle_logout},
+	{"GET", API "/me", RIG_ACCESS_OWN, .run = rig_handle_me},
+	{"PUT", API "/me/password", RIG_ACCESS_OWN, .check = rig_check_json, .perform = rig_handle_change_password},
+	{"PUT", API "/me/second-factor", RIG_ACCESS_USER, .check = rig_check_json, .perform = rig_handle_new_second_factor},
+	{"POST", API "/me/second-factor", RIG_ACCESS_USER, .check = rig_check_json, .perform = rig_handle_confirm_second_factor},
+	{"DELETE", API "/me/second-factor", RIG_ACCESS_USER, .check = rig_check_json, .perform = rig_handle_remove_second_factor},
+	{"POST", API "/ingest", RIG_ACCESS_DEVICE, .check = rig_check_ingest, .start = rig_handle_ingest},
+	{"GET", API "/status", RIG_ACCESS_USER, .run = rig_handle_status},
+	{"GET", API "/machines", RIG_ACCESS_USER, .run = rig_handle_machines},
+	{"GET", API "/machines/{}", RIG_ACCESS_USER, .run = rig_handle_machine},
+	{"GET", API "/machines/{}/sensors", RIG_ACCESS_USER, .run = rig_handle_machine_sensors},
+	{"GET", API "/machines/{}/state", RIG_ACCESS_USER, .run = rig_handle_machine_state},
+	{"GET", API "/machines/{}/readings", RIG_ACCESS_USER, .run = rig_handle_readings},
+	{"GET", API "/machines/{}/incidents", RIG_ACCESS_USER, .run = rig_handle_machine_incidents},
+	{"GET", API "/sensors", RIG_ACCESS_USER, .run = rig_handle_sensors},
+	{"GET", API "/incidents", RIG_ACCESS_USER, .run = rig_handle_incidents},
+	{"GET", API "/models", RIG_ACCESS_USER, .run = rig_handle_models},
+	{"GET", API "/training", RIG_ACCESS_USER, .run = rig_handle_training},
+	{"GET", API "/dead-letters", RIG_ACCESS_USER, .run = rig_handle_dead_letters},
+	{"GET", API "/sources", RIG_ACCESS_USER, .run = rig_handle_sources},
+	{"GET", API "/stream", RIG_ACCESS_USER, .run = rig_handle_stream},
 };
 
 /* Everything outside the API is a file of the page. */
-static const RigRoute PAGE = {"GET", "/", NULL, rig_handle_static, NULL};
+static const RigRoute PAGE = {"GET", "/", RIG_ACCESS_PUBLIC, .start = rig_handle_static};
 
 static bool
 method_matches(const RigRoute *route, const char *method)
@@ -39,21 +47,31 @@ method_matches(const RigRoute *route, const char *method)
 		(strcmp(route->method, "GET") == 0 && strcmp(method, "HEAD") == 0);
 }
 
+/* The methods of all routes with the pattern, for 405. */
 static void
-answer_method(RigRequest *request, const RigRoute *route)
+answer_method(RigRequest *request, const RigRoute *routes, size_t count, const char *pattern)
 {
-	rig_response_header(&request->response, "Allow", "%s",
-						strcmp(route->method, "GET") == 0 ? "GET, HEAD" : route->method);
+	char		allow[64] = "";
+
+	for (size_t i = 0; i < count; i++)
+	{
+		if (strcmp(routes[i].pattern, pattern) != 0)
+			continue;
+		snprintf(allow + strlen(allow), sizeof(allow) - strlen(allow), "%s%s%s", *allow != '\0' ? ", " : "",
+				 routes[i].method, strcmp(routes[i].method, "GET") == 0 ? ", HEAD" : "");
+	}
+	rig_response_header(&request->response, "Allow", "%s", allow);
 	rig_problem_answer(request, RIG_PROBLEM_METHOD, NULL);
 }
 
 void
 rig_router_resolve(RigRequest *request)
 {
+	const size_t count = sizeof(ROUTES) / sizeof(ROUTES[0]);
 	const RigRoute *other_method = NULL;
 	const RigUrl *url = &request->url;
 
-	for (size_t i = 0; i < sizeof(ROUTES) / sizeof(ROUTES[0]); i++)
+	for (size_t i = 0; i < count; i++)
 	{
 		const RigRoute *route = &ROUTES[i];
 
@@ -64,14 +82,15 @@ rig_router_resolve(RigRequest *request)
 			request->route = route;
 			return;
 		}
-		other_method = route;
+		if (other_method == NULL)
+			other_method = route;
 	}
 	if (other_method == NULL && url->segment_count > 0 && strcmp(url->segments[0], "api") == 0)
 		rig_problem_answer(request, RIG_PROBLEM_NOT_FOUND, NULL);
 	else if (other_method != NULL)
-		answer_method(request, other_method);
+		answer_method(request, ROUTES, count, other_method->pattern);
 	else if (!method_matches(&PAGE, request->method))
-		answer_method(request, &PAGE);
+		answer_method(request, &PAGE, 1, PAGE.pattern);
 	else
 		request->route = &PAGE;
 }

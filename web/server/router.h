@@ -1,4 +1,4 @@
-/* The table of routes: method, path pattern and handler. */
+/* The table of routes: method, path pattern, who may use it, and handler. */
 #ifndef RIG_ROUTER_H
 #define RIG_ROUTER_H
 
@@ -7,16 +7,26 @@
 #include "database.h"
 #include "request.h"
 
+/*
+ * A route has one of start, run and perform. A route with access USER or OWN needs one of the latter two:
+ * a socket thread cannot ask the database whether a session lives.
+ */
 typedef struct RigRoute
 {
 	const char *method;
 	const char *pattern;
+	RigAccess	access;
 	/* Called when the header is complete; sets a response to refuse the request. May be NULL. */
 	void		(*check) (RigRequest *request);
 	/* Called when the body is complete: true when answered, false when it suspended the request. */
 	bool		(*start) (RigRequest *request);
-	/* Instead of start: called by a worker thread; false with a failure when the database failed. */
-	bool		(*read) (RigRequest *request, RigDatabase *database, RigFailure *failure);
+	/*
+	 * Called by a worker thread: false with a failure when the database failed. For USER and OWN it runs
+	 * in a transaction that acts for request->identity with the role of that user, read-only for GET.
+	 */
+	bool		(*run) (RigRequest *request, RigDatabase *database, RigFailure *failure);
+	/* Called by a worker thread without a connection: see rig_transaction_run. */
+	void		(*perform) (RigRequest *request);
 } RigRoute;
 
 /* Finds the route of the request, or answers 404 or 405. */

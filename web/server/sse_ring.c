@@ -23,12 +23,12 @@ rig_event_ring_init(RigEventRing *ring, uint64_t capacity, size_t max_bytes)
 }
 
 void
-rig_event_ring_push(RigEventRing *ring, char *text, size_t length)
+rig_event_ring_push(RigEventRing *ring, char *text, size_t length, RigAudience audience)
 {
 	while (ring->next - ring->first == ring->capacity ||
 		   (ring->next > ring->first && ring->bytes + length > ring->max_bytes))
 		drop_first(ring);
-	ring->events[ring->next % ring->capacity] = (RigEvent) {text, length};
+	ring->events[ring->next % ring->capacity] = (RigEvent) {text, length, audience};
 	ring->bytes += length;
 	ring->next++;
 }

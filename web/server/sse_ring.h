@@ -9,10 +9,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Whom an event is for. */
+typedef enum RigAudienceKind
+{
+	RIG_AUDIENCE_EVERYBODY,
+	RIG_AUDIENCE_MACHINE,		/* sessions that may see the machine */
+	RIG_AUDIENCE_SESSION,		/* this session */
+	RIG_AUDIENCE_ALL_MACHINES	/* sessions that may see all machines */
+} RigAudienceKind;
+
+typedef struct RigAudience
+{
+	RigAudienceKind kind;
+	int			id;				/* of the machine or session */
+} RigAudience;
+
 typedef struct RigEvent
 {
 	char	   *text;			/* as sent, with the empty line at its end */
 	size_t		length;
+	RigAudience audience;
 } RigEvent;
 
 typedef struct RigEventRing
@@ -28,7 +44,7 @@ typedef struct RigEventRing
 extern void rig_event_ring_init(RigEventRing *ring, uint64_t capacity, size_t max_bytes);
 
 /* Takes over text as the event with the number ring->next. */
-extern void rig_event_ring_push(RigEventRing *ring, char *text, size_t length);
+extern void rig_event_ring_push(RigEventRing *ring, char *text, size_t length, RigAudience audience);
 
 /* An event from first to next - 1. */
 extern const RigEvent *rig_event_ring_get(const RigEventRing *ring, uint64_t number);

@@ -7,9 +7,9 @@
 #include "clock.h"
 #include "config.h"
 #include "listener.h"
-#include "pool.h"
 #include "problem.h"
 #include "router.h"
+#include "transaction.h"
 
 #define QUEUE_MAX 2048
 
@@ -35,41 +35,16 @@ take_first(void)
 	return request;
 }
 
-/* One attempt; true when the request is answered, be it with an error. */
-static bool
-read_once(RigRequest *request, bool may_repeat)
-{
-	RigFailure	failure = {0};
-	RigDatabase *database = rig_pool_acquire(request->queued + rig_config.wait_ms, &failure);
-	bool		done;
-
-	if (database == NULL)
-	{
-		rig_problem_answer_failure(request, &failure);
-		return true;
-	}
-	done = request->route->read(request, database, &failure);
-	rig_pool_release(database);
-	if (done)
-		return true;
-	rig_response_reset(&request->response);
-	if (may_repeat && rig_failure_is_connection(&failure))
-		return false;
-	rig_problem_answer_failure(request, &failure);
-	return true;
-}
-
-/*
- * A read may be repeated, and a connection that died says nothing about the database now:
- * after a restart of the server all those of the pool are dead, and the next one is new.
- */
 static void
 serve(RigRequest *request)
 {
-	int			attempts = 1;
+	const RigRoute *route = request->route;
 
-	while (!read_once(request, attempts <= rig_config.pool_max))
-		attempts++;
+	if (route->perform != NULL)
+		route->perform(request);
+	else
+		rig_transaction_run(request, route->access == RIG_ACCESS_PUBLIC ? RIG_TRANSACTION_NONE : RIG_TRANSACTION_ROLE,
+							route->run);
 	rig_listener_resume(request);
 }
 

@@ -1,4 +1,4 @@
-/* Threads that run reads, so that a slow query never holds up the sockets. */
+/* Threads that run what needs the database, so that a slow query never holds up the sockets. */
 #ifndef RIG_WORKERS_H
 #define RIG_WORKERS_H
 
