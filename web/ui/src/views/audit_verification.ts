@@ -61,6 +61,6 @@ const problemColumns = [
 	{ title: 'Chain', cell: (row: AuditProblem) => text(row.chain) },
 	{ title: 'Place', cell: (row: AuditProblem) => text(row.seq) },
 	{ title: 'Entry', cell: (row: AuditProblem) => text(row.entry_id) },
-	{ title: 'Expected', cell: (row: AuditProblem) => element('code', {}, text(row.expected)) },
-	{ title: 'Found', cell: (row: AuditProblem) => element('code', {}, text(row.found)) },
+	{ title: 'Expected', cell: (row: AuditProblem) => element('code', { class: 'hash' }, text(row.expected)) },
+	{ title: 'Found', cell: (row: AuditProblem) => element('code', { class: 'hash' }, text(row.found)) },
 ];
