@@ -121,9 +121,15 @@ class StreamTest(unittest.TestCase):
             stream.wait_reading(self.machine)
             stream.close()
 
+    def watch_one_machine(self, server):
+        """The server's session sees this machine only, so that a short ring holds what is sent for it."""
+        server.wait_ready()
+        self.post(server, rpm=0)
+        server.session = stack.make_session(stack.make_user(stack.unique("user"), "viewer", [self.machine]))
+
     def test_reset_when_too_old(self):
         with stack.sidecar(stream_events=8) as server:
-            server.wait_ready()
+            self.watch_one_machine(server)
             stream = server.stream()
             stream.next()
             old_id = stream.last_id
@@ -168,7 +174,7 @@ class StreamTest(unittest.TestCase):
 
     def test_client_that_falls_behind_gets_a_reset(self):
         with stack.sidecar(stream_events=4) as server:
-            server.wait_ready()
+            self.watch_one_machine(server)
             stream = server.stream(receive_buffer=4096)
             padding = {f"sensor_{i:03d}": i for i in range(400)}
             fast = server.stream()

@@ -26,7 +26,7 @@ SELECT is_empty($$SELECT relation, grantee::regrole FROM grants WHERE grantee <>
 SELECT is_empty($$SELECT c.oid::regclass FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid JOIN pg_class c ON c.oid = r.ev_class
 	WHERE d.classid = 'pg_rewrite'::regclass AND d.refobjid IN ('rigalpha.users'::regclass, 'rigalpha.sessions'::regclass, 'rigalpha.api_tokens'::regclass, 'rigalpha.login_throttles'::regclass)$$, 'nor does a view show them');
 SELECT set_eq($$SELECT proname::text FROM pg_proc p, aclexplode(p.proacl) a WHERE pronamespace = 'rigalpha'::regnamespace AND grantee = 'rigalpha_web'::regrole$$,
-	$$VALUES ('begin_session'), ('login_lookup'), ('login_failed'), ('login_succeeded'), ('create_session'), ('end_session'), ('set_own_password_hash'), ('set_own_totp'), ('confirm_own_totp'), ('identity'), ('check_token')$$,
+	$$VALUES ('begin_session'), ('login_lookup'), ('login_failed'), ('login_succeeded'), ('create_session'), ('end_session'), ('set_own_password_hash'), ('set_own_totp'), ('confirm_own_totp'), ('identity'), ('check_token'), ('readiness')$$,
 	'what the login of the sidecar may call');
 SELECT set_eq($$SELECT proname::text, a.grantee::regrole::text FROM pg_proc p, aclexplode(p.proacl) a WHERE pronamespace = 'rigalpha'::regnamespace AND a.grantee NOT IN (p.proowner, 'rigalpha_web'::regrole)
 	AND proname IN ('begin_session', 'login_lookup', 'login_failed', 'login_succeeded', 'create_session', 'end_session', 'set_own_password_hash', 'set_own_totp', 'confirm_own_totp', 'check_token')$$,
