@@ -89,6 +89,10 @@ GRANT EXECUTE ON FUNCTION rigalpha.audit_verify, rigalpha.audit_decode, rigalpha
 	rigalpha.audit_truncate TO rigalpha_admin;
 GRANT EXECUTE ON FUNCTION rigalpha.audit_note TO rigalpha_operator;
 
+GRANT EXECUTE ON FUNCTION rigalpha_api.sessions, rigalpha_api.csv_cell, rigalpha_api.readings_csv, rigalpha_api.audit_checkpoint TO rigalpha_viewer;
+GRANT EXECUTE ON FUNCTION rigalpha.require_admin, rigalpha_api.check_document, rigalpha_api.known_machines, rigalpha_api.users, rigalpha_api.create_user,
+	rigalpha_api.change_user, rigalpha_api.tokens, rigalpha_api.issue_token, rigalpha_api.audit, rigalpha_api.audit_anchor,
+	rigalpha_api.audit_verification TO rigalpha_admin;
 -- The sidecar takes the role of each user for one transaction.
 GRANT EXECUTE ON FUNCTION rigalpha.readiness TO rigalpha_web;
 GRANT EXECUTE ON FUNCTION rigalpha_api.me TO rigalpha_viewer;

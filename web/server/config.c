@@ -66,6 +66,7 @@ static const Setting SETTINGS[] = {
 	NUMBER("RIGALPHA_STREAM_BYTES", stream_bytes, 16 * MIB, 65536, 1024 * MIB, "bytes of events kept for resuming streams"),
 	NUMBER("RIGALPHA_STREAM_TIMEOUT_MS", stream_timeout_ms, 25000, 100, 600000, "time until a stream whose client takes nothing is dropped"),
 	NUMBER("RIGALPHA_HEARTBEAT_MS", heartbeat_ms, 15000, 100, 600000, "pause between heartbeats of a stream"),
+	NUMBER("RIGALPHA_EXPORT_ROWS", export_rows, 200000, 1, 10000000, "rows of one export.csv at most"),
 	NUMBER("RIGALPHA_STOP_MS", stop_ms, 5000, 100, 60000, "time to finish open requests on SIGTERM"),
 };
 

@@ -38,6 +38,7 @@ typedef struct RigConfig
 	int64_t		stream_bytes;
 	int64_t		stream_timeout_ms;
 	int64_t		heartbeat_ms;
+	int64_t		export_rows;
 	int64_t		stop_ms;
 } RigConfig;
 

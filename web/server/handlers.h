@@ -7,6 +7,14 @@
 #include "database.h"
 #include "request.h"
 
+/* handlers_audit.c */
+extern bool rig_handle_audit(RigRequest *request, RigDatabase *database, RigFailure *failure);
+extern bool rig_handle_audit_verify(RigRequest *request, RigDatabase *database, RigFailure *failure);
+extern bool rig_handle_audit_checkpoint(RigRequest *request, RigDatabase *database, RigFailure *failure);
+
+/* handlers_export.c */
+extern bool rig_handle_export(RigRequest *request, RigDatabase *database, RigFailure *failure);
+
 /* handlers_account.c */
 extern void rig_handle_change_password(RigRequest *request);
 extern void rig_handle_new_second_factor(RigRequest *request);
@@ -41,6 +49,11 @@ extern bool rig_handle_readings(RigRequest *request, RigDatabase *database, RigF
 /* handlers_sensors.c */
 extern bool rig_handle_sensors(RigRequest *request, RigDatabase *database, RigFailure *failure);
 
+/* handlers_sessions.c */
+extern bool rig_handle_sessions(RigRequest *request, RigDatabase *database, RigFailure *failure);
+extern bool rig_handle_revoke_session(RigRequest *request, RigDatabase *database, RigFailure *failure);
+extern bool rig_handle_revoke_other_sessions(RigRequest *request, RigDatabase *database, RigFailure *failure);
+
 /* handlers_status.c */
 extern bool rig_handle_status(RigRequest *request, RigDatabase *database, RigFailure *failure);
 extern bool rig_handle_dead_letters(RigRequest *request, RigDatabase *database, RigFailure *failure);
@@ -53,6 +66,18 @@ extern bool rig_handle_me(RigRequest *request, RigDatabase *database, RigFailure
 
 /* handlers_stream.c */
 extern bool rig_handle_stream(RigRequest *request, RigDatabase *database, RigFailure *failure);
+
+/* handlers_tokens.c */
+extern bool rig_handle_tokens(RigRequest *request, RigDatabase *database, RigFailure *failure);
+extern bool rig_handle_issue_token(RigRequest *request, RigDatabase *database, RigFailure *failure);
+extern bool rig_handle_revoke_token(RigRequest *request, RigDatabase *database, RigFailure *failure);
+
+/* handlers_users.c */
+extern bool rig_handle_users(RigRequest *request, RigDatabase *database, RigFailure *failure);
+extern bool rig_handle_create_user(RigRequest *request, RigDatabase *database, RigFailure *failure);
+extern bool rig_handle_change_user(RigRequest *request, RigDatabase *database, RigFailure *failure);
+extern bool rig_handle_reset_password(RigRequest *request, RigDatabase *database, RigFailure *failure);
+extern bool rig_handle_clear_second_factor(RigRequest *request, RigDatabase *database, RigFailure *failure);
 
 /* static_files.c */
 extern bool rig_handle_static(RigRequest *request);

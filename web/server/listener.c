@@ -157,7 +157,7 @@ end_request(void *context, struct MHD_Connection *connection, void **slot,
 		rig_deadlines_enter(request->socket, RIG_SOCKET_IDLE);
 	atomic_fetch_sub(&body_bytes, request->body_accounted);
 	release_body(request);
-	rig_buffer_release(&request->response.body);
+	rig_response_reset(&request->response);
 	rig_url_release(&request->url);
 	free(request->payloads);
 	if (request->counted)

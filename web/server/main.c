@@ -16,6 +16,7 @@
 #include "listener.h"
 #include "log.h"
 #include "pool.h"
+#include "router.h"
 #include "sse_feed.h"
 #include "sse_hub.h"
 #include "static_files.h"
@@ -32,7 +33,8 @@ static void
 print_help(void)
 {
 	printf("rigalpha-web serves the dashboard and the HTTP interface of the rigalpha extension.\n\n"
-		   "usage: rigalpha-web [--help | --version | --create-admin [NAME]]\n\n"
+		   "usage: rigalpha-web [--help | --version | --routes | --create-admin [NAME]]\n\n"
+		   "--routes prints the table of routes: method, path and who may call it.\n"
 		   "--create-admin makes the first account (admin unless NAME is given) and prints its password once;\n"
 		   "the login of the database must be a superuser or have the role rigalpha_admin.\n\n"
 		   "It runs until SIGTERM or SIGINT, finishes open requests, and logs JSON lines to standard error.\n"
@@ -166,6 +168,11 @@ main(int argc, char **argv)
 	if (argc == 2 && strcmp(argv[1], "--version") == 0)
 	{
 		printf("rigalpha-web %s\n", RIG_VERSION);
+		return EXIT_SUCCESS;
+	}
+	if (argc == 2 && strcmp(argv[1], "--routes") == 0)
+	{
+		rig_router_print(stdout);
 		return EXIT_SUCCESS;
 	}
 	if ((argc == 2 || argc == 3) && strcmp(argv[1], "--create-admin") == 0)

@@ -48,6 +48,36 @@ rig_parameter_limit(RigRequest *request, int fallback, int most, char text[RIG_P
 	return true;
 }
 
+bool
+rig_parameter_number(RigRequest *request, const char *name, int64_t most, const char **value)
+{
+	const char *given = rig_url_parameter(&request->url, name);
+	int64_t		number;
+	char		wanted[64];
+
+	*value = NULL;
+	if (given == NULL || *given == '\0')
+		return true;
+	*value = given;
+	if (parse_whole(given, most, &number))
+		return true;
+	snprintf(wanted, sizeof(wanted), "a whole number from 0 to %lld", (long long) most);
+	return refuse_parameter(request, name, wanted);
+}
+
+bool
+rig_parameter_boolean(RigRequest *request, const char *name, const char **value)
+{
+	const char *given = rig_url_parameter(&request->url, name);
+
+	if (given == NULL)
+		return true;
+	*value = given;
+	if (strcmp(given, "true") == 0 || strcmp(given, "false") == 0)
+		return true;
+	return refuse_parameter(request, name, "true or false");
+}
+
 static void
 format_milliseconds(int64_t milliseconds, char text[RIG_PARAMETER_SIZE])
 {

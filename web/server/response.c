@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 #include "request.h"
 #include "sse_hub.h"
@@ -31,8 +32,17 @@ rig_response_header(RigResponse *response, const char *name, const char *format,
 }
 
 void
+rig_response_drop_file(RigResponse *response)
+{
+	if (response->has_file)
+		close(response->file);
+	response->has_file = false;
+}
+
+void
 rig_response_reset(RigResponse *response)
 {
+	rig_response_drop_file(response);
 	rig_buffer_release(&response->body);
 	*response = (RigResponse) {0};
 }
@@ -61,6 +71,12 @@ create_response(RigRequest *request)
 		return MHD_create_response_from_buffer(response->static_length,
 											   (void *) response->static_bytes,
 											   MHD_RESPMEM_PERSISTENT);
+	if (response->has_file)
+	{
+		/* The library closes it. */
+		response->has_file = false;
+		return MHD_create_response_from_fd64(response->file_length, response->file);
+	}
 	bytes = rig_buffer_take(&response->body, &length);
 	return MHD_create_response_from_buffer(length, bytes, MHD_RESPMEM_MUST_FREE);
 }

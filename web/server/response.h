@@ -28,6 +28,9 @@ typedef struct RigResponse
 	RigBuffer	body;
 	const char *static_bytes;	/* borrowed body that outlives the request, instead of body */
 	size_t		static_length;
+	bool		has_file;		/* the body is a file instead, which the response owns */
+	int			file;
+	uint64_t	file_length;
 	const char *cache_control;	/* NULL: no-store */
 	bool		close_connection;
 	int			header_count;
@@ -36,6 +39,9 @@ typedef struct RigResponse
 
 extern void rig_response_header(RigResponse *response, const char *name, const char *format, ...)
 			__attribute__((format(printf, 3, 4)));
+
+/* Closes the file, if there is one. */
+extern void rig_response_drop_file(RigResponse *response);
 
 /* Forgets everything set so far, so that another answer can be built. */
 extern void rig_response_reset(RigResponse *response);

@@ -21,6 +21,21 @@ static const RigRoute ROUTES[] = {
 	{"POST", API "/me/second-factor", RIG_ACCESS_USER, .check = rig_check_json, .perform = rig_handle_confirm_second_factor},
 	{"DELETE", API "/me/second-factor", RIG_ACCESS_USER, .check = rig_check_json, .perform = rig_handle_remove_second_factor},
 	{"POST", API "/ingest", RIG_ACCESS_DEVICE, .check = rig_check_ingest, .start = rig_handle_ingest},
+	{"GET", API "/sessions", RIG_ACCESS_USER, .run = rig_handle_sessions},
+	{"DELETE", API "/sessions", RIG_ACCESS_USER, .run = rig_handle_revoke_other_sessions},
+	{"DELETE", API "/sessions/{}", RIG_ACCESS_USER, .run = rig_handle_revoke_session},
+	{"GET", API "/users", RIG_ACCESS_USER, .run = rig_handle_users},
+	{"POST", API "/users", RIG_ACCESS_USER, .check = rig_check_json, .run = rig_handle_create_user},
+	{"PATCH", API "/users/{}", RIG_ACCESS_USER, .check = rig_check_json, .run = rig_handle_change_user},
+	{"POST", API "/users/{}/password", RIG_ACCESS_USER, .run = rig_handle_reset_password},
+	{"DELETE", API "/users/{}/second-factor", RIG_ACCESS_USER, .run = rig_handle_clear_second_factor},
+	{"GET", API "/tokens", RIG_ACCESS_USER, .run = rig_handle_tokens},
+	{"POST", API "/tokens", RIG_ACCESS_USER, .check = rig_check_json, .run = rig_handle_issue_token},
+	{"DELETE", API "/tokens/{}", RIG_ACCESS_USER, .run = rig_handle_revoke_token},
+	{"GET", API "/audit", RIG_ACCESS_USER, .run = rig_handle_audit},
+	{"GET", API "/audit/verify", RIG_ACCESS_USER, .run = rig_handle_audit_verify},
+	{"GET", API "/audit/checkpoint", RIG_ACCESS_USER, .run = rig_handle_audit_checkpoint},
+	{"GET", API "/export.csv", RIG_ACCESS_USER, .run = rig_handle_export},
 	{"GET", API "/status", RIG_ACCESS_USER, .run = rig_handle_status},
 	{"GET", API "/machines", RIG_ACCESS_USER, .run = rig_handle_machines},
 	{"GET", API "/machines/{}", RIG_ACCESS_USER, .run = rig_handle_machine},
@@ -102,4 +117,19 @@ rig_router_run(RigRequest *request)
 		return request->route->start(request);
 	rig_workers_submit(request);
 	return false;
+}
+
+void
+rig_router_print(FILE *out)
+{
+	static const char *const access[] = {
+		[RIG_ACCESS_PUBLIC] = "public",
+		[RIG_ACCESS_USER] = "user",
+		[RIG_ACCESS_OWN] = "own",
+		[RIG_ACCESS_DEVICE] = "device",
+	};
+
+	for (size_t i = 0; i < sizeof(ROUTES) / sizeof(ROUTES[0]); i++)
+		fprintf(out, "%s %s %s\n", ROUTES[i].method, ROUTES[i].pattern, access[ROUTES[i].access]);
+	fprintf(out, "%s %s %s\n", PAGE.method, PAGE.pattern, access[PAGE.access]);
 }

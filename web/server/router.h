@@ -3,6 +3,7 @@
 #define RIG_ROUTER_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "database.h"
 #include "request.h"
@@ -34,5 +35,8 @@ extern void rig_router_resolve(RigRequest *request);
 
 /* Runs the handler: true when the request is answered, false while it is suspended. */
 extern bool rig_router_run(RigRequest *request);
+
+/* Prints the table, a line "METHOD PATH ACCESS" for each route. */
+extern void rig_router_print(FILE *out);
 
 #endif
