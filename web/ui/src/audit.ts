@@ -62,7 +62,7 @@ export interface Verdict {
 /** anchoredAt: the time of the checkpoint as the viewer reads it. */
 export function verdictOf(result: AuditVerification, anchoredAt: string): Verdict {
 	const { problems, checked, anchored } = result;
-	const statements = [`${formatCount(checked.entries)} entries in ${formatCount(checked.chains)} chains were computed again.`];
+	const statements = [`Computed again: ${numbered(checked.entries, 'entry', 'entries')} in ${numbered(checked.chains, 'chain', 'chains')}.`];
 	if (problems.length > 0) {
 		statements.push('The log, or the rows it speaks of, were changed outside of it, or are damaged. Keep a copy of the database before you do anything else.');
 	}
@@ -72,12 +72,16 @@ export function verdictOf(result: AuditVerification, anchoredAt: string): Verdic
 		);
 	} else {
 		statements.push(
-			`Anchored up to ${anchoredAt} (${formatCount(anchored.size)} entries). That is worth as much as the copies of the checkpoint that are kept on other hosts. Later entries can still be rewritten by a superuser.`,
+			`Anchored up to ${anchoredAt} (${numbered(anchored.size, 'entry', 'entries')}). That is worth as much as the copies of the checkpoint that are kept on other hosts. Later entries can still be rewritten by a superuser.`,
 		);
 	}
 	statements.push('What never reached the database is in no log, and names are as true as the logins behind them.');
 	if (problems.length > 0) {
-		return { tone: 'bad', headline: problems.length === 1 ? 'One problem' : `${formatCount(problems.length)} problems`, statements };
+		return { tone: 'bad', headline: numbered(problems.length, 'problem', 'problems'), statements };
 	}
 	return { tone: 'good', headline: 'Internally consistent', statements };
+}
+
+function numbered(count: number, one: string, many: string): string {
+	return `${formatCount(count)} ${count === 1 ? one : many}`;
 }
