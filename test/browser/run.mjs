@@ -1,6 +1,7 @@
 // The page in a real Chromium against a running stack with its simulator. Prints TAP.
 //
 //   RIGALPHA_URL          the stack, such as http://127.0.0.1:8080 (needed)
+//   RIGALPHA_ADMIN_PASSWORD  the one-time password of its admin (needed); the test changes it
 //   PGHOST, PGUSER, …     the superuser of its database; without it the tests of risk and incidents are skipped
 //   RIGALPHA_RESTART_WEB  a shell command that restarts the sidecar; without it that test is skipped
 //   CHROMIUM              the browser, default /usr/bin/chromium
@@ -12,6 +13,7 @@ import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { checkAccounts, checkFirstLogin, logIn } from './account.mjs';
 import { hasDatabase, sql } from './database.mjs';
 import { assert, check, eventually, finish, skip } from './harness.mjs';
 import { findLowContrast, installWatch, openBrowser, openPage } from './page.mjs';
@@ -80,7 +82,7 @@ const incidentCells = async (machine) =>
 	).filter(([, kind]) => kind !== 'Silent');
 const valuesOf = (machine) => card(machine).locator('.tile-value').allTextContents();
 
-await check('the page loads under a strict policy and goes live', async () => {
+await check('the page loads under a strict policy', async () => {
 	const response = await page.goto(pageUrl);
 	assert.equal(response.status(), 200);
 	const policy = response.headers()['content-security-policy'] ?? '';
@@ -88,6 +90,11 @@ await check('the page loads under a strict policy and goes live', async () => {
 		assert.ok(policy.includes(part), `${part} is missing in: ${policy}`);
 	}
 	assert.ok(!policy.includes('unsafe'), policy);
+});
+
+await checkFirstLogin(page, problems, shots);
+
+await check('after the login the page goes live', async () => {
 	await installWatch(page);
 	await eventually(async () => assert.equal(await connectionWord(), 'Live'), 10_000);
 });
@@ -167,10 +174,13 @@ await check('a device clock that runs ahead is shown as skew, not hidden', async
 });
 
 await check('markup in a name is text', async () => {
-	await send(MARKUP, { rpm: 100 });
+	const sensor = `<img src=x onerror="document.title='owned'">`;
+	await send(MARKUP, { rpm: 100, [sensor]: 1 });
 	const title = page.locator('.card-title', { hasText: MARKUP });
 	await eventually(async () => assert.equal(await title.textContent(), MARKUP), 10_000);
-	assert.equal(await page.locator('.card b').count(), 0);
+	await eventually(async () => assert.ok((await card(MARKUP).innerText()).includes(sensor)), 10_000);
+	assert.equal(await page.locator('.card b, .card img').count(), 0);
+	assert.notEqual(await page.title(), 'owned');
 });
 
 await check('a machine without a model says in words how far its training is', async () => {
@@ -271,7 +281,10 @@ await check('stale data that comes back is normal again, and ends the incident o
 
 await check('the keyboard reaches cards and groups and closes them', async () => {
 	await page.evaluate(() => {
-		document.activeElement?.blur();
+		// The next Tab goes on from where the focus was last: that is to be the start of the page.
+		document.body.tabIndex = -1;
+		document.body.focus();
+		document.body.removeAttribute('tabindex');
 		window.scrollTo(0, 0);
 	});
 	const focused = () =>
@@ -281,18 +294,20 @@ await check('the keyboard reaches cards and groups and closes them', async () =>
 			return { text: node.innerText, outline: style.outlineStyle, expanded: node.getAttribute('aria-expanded') };
 		});
 	const seen = [];
-	for (let i = 0; i < 9; i++) {
+	for (let i = 0; i < 11; i++) {
 		await page.keyboard.press('Tab');
 		const { text, outline } = await focused();
 		assert.notEqual(outline, 'none', `no visible focus on ${text}`);
 		seen.push(text.split('\n')[0]);
 	}
 	assert.match(seen[0], /^Skip/);
-	assert.match(seen[1], /^Theme/);
-	assert.deepEqual([seen[2], ...seen.slice(3, 8).map((text) => text.split(/\d/)[0].trim()), seen[8]].slice(0, 6), [
+	assert.equal(seen[1], 'Rig Alpha');
+	assert.match(seen[2], /^Theme/);
+	assert.match(seen[3], /^admin/);
+	assert.deepEqual([seen[4], ...seen.slice(5, 10).map((text) => text.split(/\d/)[0].trim())], [
 		'A', 'Mechanical', 'Fluid', 'Thermal', 'Electrical', 'Environmental',
 	]);
-	assert.equal(seen[8], 'B');
+	assert.equal(seen[10], 'B');
 	await page.keyboard.press('Enter');
 	assert.equal((await focused()).expanded, 'false');
 	assert.equal(await card('B').locator('.tile:visible').count(), 0);
@@ -377,6 +392,7 @@ await check('a server that is not ready says why', async () => {
 	await other.screenshot({ path: join(shots, 'not-ready-1366x768.png') });
 	await other.unroute('**/readyz');
 	await other.unroute('**/api/v1/**');
+	await logIn(other);
 	await eventually(async () => assert.equal(await other.locator('.connection-word').textContent(), 'Live'), 30_000);
 	await eventually(async () => assert.ok((await other.locator('.tile').count()) >= 180), 15_000);
 	await context.close();
@@ -388,6 +404,7 @@ await check('a plant without machines shows how to send the first message', asyn
 		await other.route('**/api/v1/machines', (route) => route.fulfill({ json: { machines: [] } }));
 		await other.route('**/api/v1/stream', (route) => route.fulfill({ contentType: 'text/event-stream', body: 'retry: 60000\n\n' }));
 		await other.goto(pageUrl);
+		await logIn(other);
 		await eventually(async () => assert.match(await other.locator('.empty').innerText(), /No machine has sent data yet/), 10_000);
 		assert.match(await other.locator('.empty code').textContent(), /curl -X POST http.*\/api\/v1\/ingest/);
 		assert.ok((await other.evaluate(() => document.documentElement.scrollWidth)) <= size.width);
@@ -395,6 +412,8 @@ await check('a plant without machines shows how to send the first message', asyn
 		await context.close();
 	}
 });
+
+await checkAccounts(browser, pageUrl, shots);
 
 await browser.close();
 await board.cut();

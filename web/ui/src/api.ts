@@ -1,4 +1,6 @@
-// The HTTP API as typed functions. Failures become ApiError, with the fields of the server's problem+json where it sent any.
+// What the server knows of the plant, as typed functions.
+
+import { ApiError, getJson, readBody, request, textField } from './http';
 
 export interface MachineRow {
 	name: string;
@@ -63,42 +65,27 @@ export interface Readiness {
 	reason: string;
 }
 
-export class ApiError extends Error {
-	constructor(
-		message: string,
-		/** HTTP status; 0 when no answer came at all. */
-		readonly status: number,
-		readonly detail: string,
-		readonly requestId: string,
-	) {
-		super(message);
-		this.name = 'ApiError';
-	}
-}
-
-const TIMEOUT_MS = 10_000;
-
 export async function fetchMachines(): Promise<MachineRow[]> {
-	return (await readJson<{ machines: MachineRow[] }>(await request('/api/v1/machines'))).machines;
+	return (await getJson<{ machines: MachineRow[] }>('/api/v1/machines')).machines;
 }
 
 export async function fetchMachineSensors(machine: string): Promise<SensorRow[]> {
 	const path = `/api/v1/machines/${encodeURIComponent(machine)}/sensors`;
-	return (await readJson<{ sensors: SensorRow[] }>(await request(path))).sensors;
+	return (await getJson<{ sensors: SensorRow[] }>(path)).sensors;
 }
 
 /** Newest first. */
 export async function fetchMachineIncidents(machine: string, limit: number): Promise<IncidentRow[]> {
 	const path = `/api/v1/machines/${encodeURIComponent(machine)}/incidents?limit=${limit}`;
-	return (await readJson<{ incidents: IncidentRow[] }>(await request(path))).incidents;
+	return (await getJson<{ incidents: IncidentRow[] }>(path)).incidents;
 }
 
 export async function fetchTraining(): Promise<TrainingRow[]> {
-	return (await readJson<{ training: TrainingRow[] }>(await request('/api/v1/training'))).training;
+	return (await getJson<{ training: TrainingRow[] }>('/api/v1/training')).training;
 }
 
 export async function fetchStatus(): Promise<StatusRow> {
-	const answer = await readJson<StatusRow | StatusRow[]>(await request('/api/v1/status'));
+	const answer = await getJson<StatusRow | StatusRow[]>('/api/v1/status');
 	const row = Array.isArray(answer) ? answer[0] : answer;
 	if (row === undefined) {
 		throw new ApiError('the server sent no status', 200, '', '');
@@ -115,50 +102,6 @@ export async function fetchReadiness(): Promise<Readiness> {
 	return { ready: false, reason: reasonOf(await readBody(response)) || `the server answers ${response.status}` };
 }
 
-async function readJson<T>(response: Response): Promise<T> {
-	if (response.ok) {
-		return (await response.json().catch(unreachable)) as T;
-	}
-	const problem = await readBody(response);
-	throw new ApiError(
-		textField(problem, 'title') || `the server answers ${response.status}`,
-		response.status,
-		textField(problem, 'detail'),
-		textField(problem, 'request_id'),
-	);
-}
-
-async function request(path: string): Promise<Response> {
-	return fetch(path, {
-		headers: { accept: 'application/json' },
-		cache: 'no-store',
-		signal: AbortSignal.timeout(TIMEOUT_MS),
-	}).catch(unreachable);
-}
-
-/** No answer, or one that broke off. */
-function unreachable(cause: unknown): never {
-	throw new ApiError('the server cannot be reached', 0, String(cause), '');
-}
-
-/** The JSON body of an error answer, or its text as detail: proxies in between may answer anything. */
-async function readBody(response: Response): Promise<unknown> {
-	const text = await response.text().catch(() => '');
-	try {
-		return JSON.parse(text);
-	} catch {
-		return { detail: text.slice(0, 200) };
-	}
-}
-
 function reasonOf(body: unknown): string {
 	return textField(body, 'reason') || textField(body, 'detail') || textField(body, 'title');
-}
-
-function textField(body: unknown, name: string): string {
-	if (typeof body !== 'object' || body === null) {
-		return '';
-	}
-	const value = (body as Record<string, unknown>)[name];
-	return typeof value === 'string' ? value.trim() : '';
 }

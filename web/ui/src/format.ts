@@ -101,3 +101,8 @@ const unitSigns = new Map([
 export function formatUnit(unit: string | null): string {
 	return unit === null ? '' : (unitSigns.get(unit) ?? unit);
 }
+
+/** A key as it is read out and typed: in groups of four. */
+export function inGroups(text: string): string {
+	return text.replaceAll(/(.{4})(?=.)/g, '$1 ');
+}

@@ -1,9 +1,10 @@
 // Keeps the store in step with the server: the stream brings readings, this file fetches what the stream only points at.
 
 import {
-	ApiError, fetchMachineIncidents, fetchMachineSensors, fetchMachines, fetchReadiness, fetchStatus, fetchTraining,
+	fetchMachineIncidents, fetchMachineSensors, fetchMachines, fetchReadiness, fetchStatus, fetchTraining,
 } from './api';
 import { parseTime } from './clock';
+import { ApiError } from './http';
 import { LiveStream } from './live';
 import type { Store } from './store';
 
@@ -26,6 +27,9 @@ export class Sync {
 	private reachable = true;
 	private everOpen = false;
 	private reason = '';
+	/** Counts the starts, so that repetitions of an earlier one end. */
+	private run = 0;
+	private running = false;
 
 	/** watched: the machines whose sensors are on the screen, which get their lists first and kept fresh. */
 	constructor(
@@ -47,10 +51,23 @@ export class Sync {
 	}
 
 	start(): void {
+		if (this.running) {
+			return;
+		}
+		this.running = true;
+		this.run++;
 		this.stream.start();
 		this.repeat(() => this.checkStatus(), STATUS_INTERVAL_MS);
 		this.repeat(async () => this.wantLists(this.watched()), SENSOR_INTERVAL_MS);
 		this.repeat(() => this.readScoring(), SCORING_INTERVAL_MS);
+	}
+
+	/** Asks nothing more until it is started again. */
+	stop(): void {
+		this.running = false;
+		this.run++;
+		this.stream.stop();
+		this.listQueue.clear();
 	}
 
 	private handleOpen(resumed: boolean): void {
@@ -152,7 +169,9 @@ export class Sync {
 			if (recovered && this.stream.isOpen) {
 				this.resync();
 			}
-			this.stream.retryNow();
+			if (this.running) {
+				this.stream.retryNow();
+			}
 		} catch (error) {
 			await this.explainFailure(error);
 		}
@@ -177,6 +196,10 @@ export class Sync {
 		if (!(error instanceof ApiError)) {
 			throw error;
 		}
+		if (error.status === 401) {
+			// The session has ended: the page is told by another way.
+			return;
+		}
 		this.reachable = error.status !== 0;
 		if (error.status === 503) {
 			this.ready = false;
@@ -196,7 +219,9 @@ export class Sync {
 	}
 
 	/** Runs work now and again a pause after each end, so that a slow server is never asked twice at once. */
-	private repeat(work: () => Promise<void>, pause: number): void {
-		void work().finally(() => setTimeout(() => this.repeat(work, pause), pause));
+	private repeat(work: () => Promise<void>, pause: number, run = this.run): void {
+		if (run === this.run) {
+			void work().finally(() => setTimeout(() => this.repeat(work, pause, run), pause));
+		}
 	}
 }

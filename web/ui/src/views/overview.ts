@@ -9,6 +9,7 @@ import { MachineCard } from './machine_card';
 const OPEN_CARDS = 6;
 
 export class Overview {
+	readonly title = 'Machines';
 	readonly element: HTMLElement;
 	private readonly cards = new Map<Machine, MachineCard>();
 	private readonly dirty = new Set<Machine>();

@@ -1,11 +1,11 @@
 // The newest incidents of a machine as a table, under a line that says how far its training is.
 
 import type { IncidentRow } from '../api';
-import { parseTime } from '../clock';
 import { element, TextCell } from '../dom';
-import { formatMoment, formatState, NOTHING } from '../format';
+import { formatState, NOTHING } from '../format';
 import { formatRisk, riskLevel } from '../risk';
 import type { Machine } from '../store';
+import { moment } from './moment';
 
 const COLUMNS = ['Kind', 'Started', 'Ended', 'Peak risk', 'Top sensors'];
 
@@ -62,8 +62,4 @@ function incidentRow(machine: Machine, incident: IncidentRow): HTMLElement {
 		// On a narrow screen the row is a block, and each cell says what it is.
 		...cells.map((cell, i) => element('td', { 'data-column': COLUMNS[i]! }, cell)),
 	);
-}
-
-function moment(time: string): HTMLElement {
-	return element('time', { datetime: time }, formatMoment(parseTime(time)));
 }
