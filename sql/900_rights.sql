@@ -112,3 +112,6 @@ GRANT EXECUTE ON FUNCTION rigalpha_api.me TO rigalpha_viewer;
 GRANT EXECUTE ON FUNCTION rigalpha.note_refusal TO rigalpha_web;
 ALTER ROLE rigalpha_web SET log_parameter_max_length = 0;
 ALTER ROLE rigalpha_web SET log_parameter_max_length_on_error = 0;
+
+-- What goes from the audit log goes by these, which ask for an admin themselves.
+GRANT EXECUTE ON FUNCTION rigalpha.audit_segment, rigalpha.audit_segment_hash, rigalpha.audit_prune, rigalpha.audit_redact TO rigalpha_admin;

@@ -73,6 +73,16 @@ extern RigHasher rig_audit_hasher(void);
 extern RigHasher rig_audit_hasher_begin(void);
 extern void rig_audit_hasher_end(RigHasher *hasher);
 
+/* SHA-256 of more than there is memory for, part by part; to be ended in the same query. */
+struct pg_cryptohash_ctx;
+extern struct pg_cryptohash_ctx *rig_audit_stream_begin(void);
+extern void rig_audit_stream_add(struct pg_cryptohash_ctx *hash, const void *bytes, size_t size);
+extern void rig_audit_stream_end(struct pg_cryptohash_ctx *hash, uint8 *digest);
+
+/* Whether a statement that changes the log is one of the retention, which has said so in an entry. */
+struct TriggerData;
+extern bool rig_audit_may_erase(const struct TriggerData *data);
+
 /* Runs what follows as the owner of the audit tables, until rig_audit_end_owner() or an error. */
 typedef struct RigAuditOwner
 {

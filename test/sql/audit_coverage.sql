@@ -51,7 +51,9 @@ INSERT INTO calls (function, prepare, call) VALUES
 	('replay_dead_letters', NULL, 'SELECT rigalpha.replay_dead_letters()'),
 	('set_threshold', NULL, $$SELECT rigalpha.set_threshold('rpm', hi => 1)$$);
 INSERT INTO calls (function, prepare, call) VALUES
-	('audit_check_guard', NULL, 'SELECT rigalpha.audit_check_guard()');
+	('audit_check_guard', NULL, 'SELECT rigalpha.audit_check_guard()'),
+	('audit_prune', 'SELECT a_checkpoint()', $$SELECT rigalpha.audit_prune(now(), rigalpha.audit_segment_hash(now()))$$),
+	('audit_redact', NULL, $$SELECT rigalpha.audit_redact((SELECT min(entry_id) FROM rigalpha.audit_log), 'asked for')$$);
 INSERT INTO calls (function, why_none) VALUES
 	('audit_integrate', 'the tree is made of the log'),
 	('audit_store_checkpoint', 'a checkpoint vouches for the log and not the other way'),
@@ -73,6 +75,8 @@ CREATE FUNCTION two_versions() RETURNS void LANGUAGE sql AS $$
 CREATE FUNCTION a_job() RETURNS void LANGUAGE sql AS $$
 	INSERT INTO rigalpha.jobs (model, source_text, algorithm, options, seed, deploy, settings, acting_role)
 		VALUES ('m', 'wave', 'iforest', '{}', 1, false, '{}', session_user) $$;
+CREATE FUNCTION a_checkpoint() RETURNS void LANGUAGE sql AS $$
+	SELECT rigalpha.audit_integrate(); SELECT rigalpha.audit_store_checkpoint(p.size, p.text || E'\n— key signature\n') FROM rigalpha.audit_checkpoint_proposal(0) p $$;
 INSERT INTO rigalpha.machines (name) VALUES ('COVER');
 
 -- How many entries a call leaves, and what it is refused with; nothing of it stays.
