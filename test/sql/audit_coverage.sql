@@ -51,6 +51,8 @@ INSERT INTO calls (function, prepare, call) VALUES
 	('replay_dead_letters', NULL, 'SELECT rigalpha.replay_dead_letters()'),
 	('set_threshold', NULL, $$SELECT rigalpha.set_threshold('rpm', hi => 1)$$);
 INSERT INTO calls (function, prepare, call) VALUES
+	('change_user', 'SELECT a_user()', $$SELECT rigalpha_api.change_user('u', '{"disabled":true}')$$),
+	('note_refusal', 'SELECT a_session(); SELECT rigalpha.begin_session(a_token())', $$SELECT rigalpha.note_refusal('GET /users')$$),
 	('audit_check_guard', NULL, 'SELECT rigalpha.audit_check_guard()');
 INSERT INTO calls (function, why_none) VALUES
 	('audit_integrate', 'the tree is made of the log'),
