@@ -128,7 +128,7 @@ END
 $$;
 COMMENT ON FUNCTION rigalpha.ensure_partitions(date[]) IS 'Makes the missing partitions of readings for these UTC days; returns how many were made';
 
-CREATE VIEW rigalpha.reading_values AS
+CREATE VIEW rigalpha.reading_values WITH (security_invoker = true, security_barrier = true) AS
 	SELECT m.name AS machine, s.name AS sensor, r.ts, r.sensor_values[ms.position] AS value
 	FROM rigalpha.readings r
 	JOIN rigalpha.machines m ON m.id = r.machine_id
@@ -142,13 +142,13 @@ COMMENT ON COLUMN rigalpha.reading_values.ts IS 'Device time';
 COMMENT ON COLUMN rigalpha.reading_values.value IS 'Value in the unit of the sensor';
 
 CREATE FUNCTION rigalpha.value(sensor_values float8[], machine_id integer, sensor text) RETURNS float8
-	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+	LANGUAGE sql STABLE STRICT PARALLEL RESTRICTED
 	AS $$ SELECT sensor_values[(SELECT ms.position FROM rigalpha.machine_sensors ms
 		JOIN rigalpha.sensors s ON s.id = ms.sensor_id
 		WHERE ms.machine_id = value.machine_id AND s.name = value.sensor)] $$;
 COMMENT ON FUNCTION rigalpha.value(float8[], integer, text) IS 'Value of one sensor out of a row of readings; null = absent';
 
-CREATE VIEW rigalpha.sensor_state AS
+CREATE VIEW rigalpha.sensor_state WITH (security_invoker = true, security_barrier = true) AS
 	SELECT ms.machine_id, ms.sensor_id, ms.position,
 		st.sensor_values[ms.position] AS value, st.sensor_times[ms.position] AS ts
 	FROM rigalpha.machine_sensors ms

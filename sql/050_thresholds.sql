@@ -109,7 +109,7 @@ $$;
 COMMENT ON FUNCTION rigalpha.set_threshold(text, text, float8, float8, float8, float8, float8, interval, interval)
 	IS 'Sets the limits of a sensor for one machine or, without a machine, for all; the former limits stay as history';
 
-CREATE VIEW rigalpha.effective_thresholds AS
+CREATE VIEW rigalpha.effective_thresholds WITH (security_invoker = true, security_barrier = true) AS
 	SELECT DISTINCT ON (ms.machine_id, ms.sensor_id)
 		ms.machine_id, ms.sensor_id, t.id AS threshold_id, t.machine_id IS NULL AS fleet,
 		t.lolo, t.lo, t.hi, t.hihi, t.deadband, t.on_delay, t.off_delay, t.valid_from

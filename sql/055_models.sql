@@ -28,6 +28,7 @@ CREATE TABLE rigalpha.model_versions (
 	data_to timestamptz,
 	metrics jsonb NOT NULL,
 	payload bytea NOT NULL,
+	payload_size integer NOT NULL GENERATED ALWAYS AS (octet_length(payload)) STORED,
 	payload_crc bigint NOT NULL,
 	isa text,
 	ext_version text NOT NULL,
@@ -53,6 +54,7 @@ COMMENT ON COLUMN rigalpha.model_versions.data_from IS 'Time of the oldest of th
 COMMENT ON COLUMN rigalpha.model_versions.data_to IS 'Time of the newest of them';
 COMMENT ON COLUMN rigalpha.model_versions.metrics IS 'What training found; empty = imported';
 COMMENT ON COLUMN rigalpha.model_versions.payload IS 'The model itself; see export_model()';
+COMMENT ON COLUMN rigalpha.model_versions.payload_size IS 'Its size in bytes';
 COMMENT ON COLUMN rigalpha.model_versions.payload_crc IS 'CRC-32C of the payload';
 COMMENT ON COLUMN rigalpha.model_versions.isa IS 'Instruction set that trained it; null = imported';
 COMMENT ON COLUMN rigalpha.model_versions.ext_version IS 'Version of the extension that stored it';

@@ -199,7 +199,7 @@ END
 $$;
 COMMENT ON FUNCTION rigalpha.drop_source(text) IS 'Removes a source and its position; stored readings and dead letters stay';
 
-CREATE VIEW rigalpha.kafka_status AS
+CREATE VIEW rigalpha.kafka_status WITH (security_invoker = true, security_barrier = true) AS
 	SELECT s.name AS source, w.slot,
 		CASE
 			WHEN s.paused THEN 'paused'

@@ -129,6 +129,7 @@ DECLARE
 	refusals bigint[];
 	newest bigint;
 BEGIN
+	PERFORM rigalpha.require_admin();
 	replayed := 0;
 	still_refused := 0;
 	FOR letter IN

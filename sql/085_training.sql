@@ -55,7 +55,7 @@ CREATE FUNCTION rigalpha.may_use_model(model name) RETURNS boolean
 	$$;
 COMMENT ON FUNCTION rigalpha.may_use_model(name) IS 'True when the role of the session may score with a model; see grant_model()';
 
-CREATE VIEW rigalpha.current_deployments AS
+CREATE VIEW rigalpha.current_deployments WITH (security_invoker = true, security_barrier = true) AS
 	SELECT d.id, d.model, d.version, d.machine, d.deployed_by, d.deployed_at, v.id AS version_id
 	FROM (SELECT DISTINCT ON (h.model, h.machine) h.* FROM rigalpha.model_deployments h ORDER BY h.model, h.machine, h.id DESC) d
 	JOIN rigalpha.model_versions v ON v.model = d.model AND v.version = d.version;
@@ -98,12 +98,21 @@ COMMENT ON FUNCTION rigalpha.find_version(name, integer)
 	IS 'Key of a version of a model, by default of the one deployed last; an error when there is none';
 
 CREATE FUNCTION rigalpha.usable_version(model name, version integer) RETURNS integer
-	LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
-	result integer := rigalpha.find_version(model, version);
+	result integer;
 BEGIN
+	-- What a model learnt of a machine is of that machine: for whoever may not see it, the model is not there.
+	IF NOT EXISTS (SELECT FROM rigalpha.model_versions v WHERE v.model = usable_version.model AND rigalpha.may_read_machine(v.machine)) THEN
+		RAISE EXCEPTION 'model "%" does not exist', model USING ERRCODE = 'undefined_object';
+	END IF;
+	result := rigalpha.find_version(model, version);
+	IF NOT rigalpha.may_read_machine((SELECT v.machine FROM rigalpha.model_versions v WHERE v.id = result)) THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = CASE WHEN version IS NULL THEN format('model "%s" has no version that you may use', model)
+			ELSE format('version %s of model "%s" does not exist', version, model) END;
+	END IF;
 	IF NOT rigalpha.may_use_model(model) THEN
 		RAISE EXCEPTION 'permission denied for model "%"', model
 			USING ERRCODE = 'insufficient_privilege', HINT = 'An admin can grant it: SELECT rigalpha.grant_model(model, role).';
@@ -116,7 +125,7 @@ COMMENT ON FUNCTION rigalpha.usable_version(name, integer)
 
 CREATE FUNCTION rigalpha.model_payload(model text, version integer DEFAULT NULL)
 	RETURNS TABLE (id integer, version integer, payload bytea)
-	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+	LANGUAGE sql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 	SELECT v.id, v.version, v.payload FROM rigalpha.model_versions v
@@ -154,7 +163,7 @@ CREATE FUNCTION rigalpha.ingest_models() RETURNS TABLE (machine_id integer, vers
 COMMENT ON FUNCTION rigalpha.ingest_models()
 	IS 'Version that scores each machine when readings arrive: the latest deployed for it, else the latest fleet model that has its sensors';
 
-CREATE FUNCTION rigalpha.deploy(model name, version integer, machine text DEFAULT NULL) RETURNS void
+CREATE FUNCTION rigalpha.deploy_version(model name, version integer, machine text) RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 	AS $$
@@ -164,14 +173,25 @@ BEGIN
 	IF version IS NULL THEN
 		RAISE EXCEPTION 'version must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	PERFORM FROM rigalpha.model_registry r WHERE r.model = deploy.model FOR UPDATE;
-	SELECT v.status, v.machine INTO target FROM rigalpha.model_versions v WHERE v.id = rigalpha.find_version(deploy.model, deploy.version);
+	PERFORM FROM rigalpha.model_registry r WHERE r.model = deploy_version.model FOR UPDATE;
+	SELECT v.status, v.machine INTO target FROM rigalpha.model_versions v WHERE v.id = rigalpha.find_version(deploy_version.model, deploy_version.version);
 	IF target.status <> 'ready' THEN
 		RAISE EXCEPTION 'version % of model "%" is %', version, model, target.status
 			USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Only a version that is ready can be deployed.';
 	END IF;
 	INSERT INTO rigalpha.model_deployments (model, version, machine)
-		VALUES (deploy.model, deploy.version, coalesce(deploy.machine, target.machine));
+		VALUES (deploy_version.model, deploy_version.version, coalesce(deploy_version.machine, target.machine));
+END
+$$;
+COMMENT ON FUNCTION rigalpha.deploy_version(name, integer, text) IS 'deploy() for a job, whose asker was let in before';
+
+CREATE FUNCTION rigalpha.deploy(model name, version integer, machine text DEFAULT NULL) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	PERFORM rigalpha.require_admin();
+	PERFORM rigalpha.deploy_version(model, version, machine);
 END
 $$;
 COMMENT ON FUNCTION rigalpha.deploy(name, integer, text)
@@ -182,6 +202,7 @@ CREATE FUNCTION rigalpha.undeploy(model name) RETURNS void
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 BEGIN
+	PERFORM rigalpha.require_admin();
 	PERFORM FROM rigalpha.model_registry r WHERE r.model = undeploy.model FOR UPDATE;
 	PERFORM rigalpha.find_version(model, NULL);
 	INSERT INTO rigalpha.model_deployments (model, version, machine)
@@ -198,6 +219,7 @@ DECLARE
 	latest rigalpha.model_deployments;
 	former rigalpha.model_deployments;
 BEGIN
+	PERFORM rigalpha.require_admin();
 	PERFORM FROM rigalpha.model_registry r WHERE r.model = rollback_model.model FOR UPDATE;
 	IF NOT EXISTS (SELECT FROM rigalpha.model_versions v WHERE v.model = rollback_model.model) THEN
 		RAISE EXCEPTION 'model "%" does not exist', model USING ERRCODE = 'undefined_object';
@@ -225,6 +247,7 @@ CREATE FUNCTION rigalpha.drop_model(model name, version integer DEFAULT NULL) RE
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 BEGIN
+	PERFORM rigalpha.require_admin();
 	PERFORM FROM rigalpha.model_registry r WHERE r.model = drop_model.model FOR UPDATE;
 	IF NOT EXISTS (SELECT FROM rigalpha.model_versions v WHERE v.model = drop_model.model) THEN
 		RAISE EXCEPTION 'model "%" does not exist', model USING ERRCODE = 'undefined_object';
@@ -252,6 +275,7 @@ CREATE FUNCTION rigalpha.grant_model(model name, role name) RETURNS void
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 BEGIN
+	PERFORM rigalpha.require_admin();
 	IF NOT EXISTS (SELECT FROM rigalpha.model_versions v WHERE v.model = grant_model.model) THEN
 		RAISE EXCEPTION 'model "%" does not exist', model USING ERRCODE = 'undefined_object';
 	END IF;
@@ -276,6 +300,7 @@ CREATE FUNCTION rigalpha.revoke_model(model name, role name) RETURNS void
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 BEGIN
+	PERFORM rigalpha.require_admin();
 	DELETE FROM rigalpha.model_grants g WHERE g.model = revoke_model.model AND g.role = revoke_model.role;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'model "%" is not granted to role "%"', model, role USING ERRCODE = 'undefined_object';
@@ -310,7 +335,7 @@ BEGIN
 			store_model.source_rows, store_model.data_from, store_model.data_to, store_model.metrics, store_model.payload,
 			header.payload_crc, store_model.isa, (SELECT e.extversion FROM pg_extension e WHERE e.extname = 'rigalpha'));
 	IF store_model.deploy AND header.usable THEN
-		PERFORM rigalpha.deploy(store_model.model, store_model.version);
+		PERFORM rigalpha.deploy_version(store_model.model, store_model.version, NULL);
 	END IF;
 	RETURN NEXT;
 END
@@ -319,9 +344,14 @@ COMMENT ON FUNCTION rigalpha.store_model(name, text, bytea, jsonb, text, bigint,
 	IS 'Checks a payload and makes it the next version of a model; for train() and import_model()';
 
 CREATE FUNCTION rigalpha.export_model(model name, version integer DEFAULT NULL) RETURNS bytea
-	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
-	AS $$ SELECT v.payload FROM rigalpha.model_versions v WHERE v.id = rigalpha.find_version(export_model.model, export_model.version) $$;
+	AS $$
+BEGIN
+	PERFORM rigalpha.require_admin();
+	RETURN (SELECT v.payload FROM rigalpha.model_versions v WHERE v.id = rigalpha.find_version(export_model.model, export_model.version));
+END
+$$;
 COMMENT ON FUNCTION rigalpha.export_model(name, integer) IS 'A version as bytes for import_model(), by default the one deployed last';
 
 CREATE FUNCTION rigalpha.import_model(model name, payload bytea, deploy boolean DEFAULT false) RETURNS integer
@@ -331,6 +361,7 @@ CREATE FUNCTION rigalpha.import_model(model name, payload bytea, deploy boolean 
 DECLARE
 	stored record;
 BEGIN
+	PERFORM rigalpha.require_admin();
 	IF payload IS NULL THEN
 		RAISE EXCEPTION 'payload must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
@@ -357,17 +388,25 @@ CREATE FUNCTION rigalpha.signal_job(process integer) RETURNS boolean
 	AS 'MODULE_PATHNAME', 'rig_signal_job';
 COMMENT ON FUNCTION rigalpha.signal_job(integer) IS 'Interrupts the process of a job; see cancel_job()';
 
+-- All users of the sidecar share its login.
+CREATE FUNCTION rigalpha.owns_job(requested_by name) RETURNS boolean
+	LANGUAGE sql STABLE PARALLEL RESTRICTED SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$ SELECT requested_by = session_user AND session_user <> 'rigalpha_web' OR rigalpha.is_admin() $$;
+COMMENT ON FUNCTION rigalpha.owns_job(name) IS 'True for the login that asked for a job, and for admins';
+
 CREATE FUNCTION rigalpha.job(id bigint)
 	RETURNS TABLE (id bigint, model name, algorithm text, machine text, state text, phase text, progress float8, version integer,
 		message text, requested_by name, acting_role name, created_at timestamptz, started_at timestamptz, finished_at timestamptz)
-	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+	LANGUAGE sql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 	-- Messages may quote values of the source.
 	SELECT j.id, j.model, j.algorithm, j.machine, j.state, j.phase, j.progress, j.version,
-		CASE WHEN j.requested_by = session_user OR pg_has_role(rigalpha.asking_role(), 'rigalpha_admin', 'USAGE') THEN j.message END,
+		CASE WHEN rigalpha.owns_job(j.requested_by) THEN j.message END,
 		j.requested_by, j.acting_role, j.created_at, j.started_at, j.finished_at
-	FROM rigalpha.jobs j WHERE j.id = job.id
+	FROM rigalpha.jobs j
+	WHERE j.id = job.id AND (rigalpha.owns_job(j.requested_by) OR j.machine IS NOT NULL AND rigalpha.may_read_machine(j.machine))
 	$$;
 COMMENT ON FUNCTION rigalpha.job(bigint) IS 'State of a training job: queued, running, done, failed or cancelled, with phase and progress';
 
@@ -379,10 +418,11 @@ DECLARE
 	target rigalpha.jobs;
 BEGIN
 	SELECT j.* INTO target FROM rigalpha.jobs j WHERE j.id = cancel_job.id FOR UPDATE;
-	IF target.id IS NULL THEN
+	IF target.id IS NULL
+		OR NOT (rigalpha.owns_job(target.requested_by) OR target.machine IS NOT NULL AND rigalpha.may_read_machine(target.machine)) THEN
 		RAISE EXCEPTION 'job % does not exist', id USING ERRCODE = 'undefined_object';
 	END IF;
-	IF target.requested_by <> session_user AND NOT pg_has_role(rigalpha.asking_role(), 'rigalpha_admin', 'USAGE') THEN
+	IF NOT rigalpha.owns_job(target.requested_by) THEN
 		RAISE EXCEPTION 'permission denied for job %', id
 			USING ERRCODE = 'insufficient_privilege', HINT = 'Who asked for it, or an admin, may cancel it.';
 	END IF;
@@ -412,7 +452,7 @@ COMMENT ON FUNCTION rigalpha.auto_model(text) IS 'Name of the model that is trai
 
 CREATE FUNCTION rigalpha.training_readings(machine text, max_rows integer DEFAULT 50000)
 	RETURNS TABLE (machine_id integer, ts timestamptz, state smallint, sensor_values float8[])
-	LANGUAGE sql STABLE PARALLEL SAFE
+	LANGUAGE sql STABLE PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 	SELECT r.machine_id, r.ts, r.state, r.sensor_values
@@ -426,7 +466,7 @@ COMMENT ON FUNCTION rigalpha.training_readings(text, integer) IS 'The newest rea
 
 -- One row per machine: what scores it, and whether training is due. Growth is judged by the
 -- counter of machine_state: counting readings every few seconds would cost too much.
-CREATE FUNCTION rigalpha.training_plan()
+CREATE FUNCTION rigalpha.fleet_training_plan()
 	RETURNS TABLE (machine_id integer, machine text, readings bigint, version_id integer, job_id bigint, due boolean,
 		blocked text, next_training_at timestamptz)
 	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
@@ -466,6 +506,14 @@ CREATE FUNCTION rigalpha.training_plan()
 		ORDER BY j.id DESC LIMIT 1) done ON true
 	CROSS JOIN LATERAL (SELECT CASE WHEN last.state IN ('failed', 'cancelled') THEN last.finished_at + interval '1 h' END AS until) backoff
 	$$;
+COMMENT ON FUNCTION rigalpha.fleet_training_plan() IS 'training_plan() of every machine, for the clock of the worker';
+
+CREATE FUNCTION rigalpha.training_plan()
+	RETURNS TABLE (machine_id integer, machine text, readings bigint, version_id integer, job_id bigint, due boolean,
+		blocked text, next_training_at timestamptz)
+	LANGUAGE sql STABLE PARALLEL RESTRICTED SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$ SELECT p.* FROM rigalpha.fleet_training_plan() p WHERE p.machine_id = ANY ((SELECT rigalpha.readable_machines())::integer[]) $$;
 COMMENT ON FUNCTION rigalpha.training_plan() IS 'What scores each machine, and whether its automatic training is due; see training_info';
 
 CREATE FUNCTION rigalpha.training_tick() RETURNS bigint
@@ -492,7 +540,7 @@ BEGIN
 	END IF;
 	-- Machines without a model first, then the oldest model.
 	SELECT p.machine, p.readings INTO target
-		FROM rigalpha.training_plan() p LEFT JOIN rigalpha.model_versions v ON v.id = p.version_id
+		FROM rigalpha.fleet_training_plan() p LEFT JOIN rigalpha.model_versions v ON v.id = p.version_id
 		WHERE p.due ORDER BY v.created_at NULLS FIRST, p.machine_id LIMIT 1;
 	IF target.machine IS NULL THEN
 		RETURN NULL;

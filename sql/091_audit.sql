@@ -94,7 +94,8 @@ CREATE FUNCTION rigalpha.audit_note(note text, machine text DEFAULT NULL) RETURN
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 	SELECT rigalpha.audit_event('note', 'user', 'note', left(audit_note.note, 2000), NULL, NULL,
-		(SELECT m.id FROM rigalpha.machines m WHERE m.name = audit_note.machine))
+		(SELECT m.id FROM rigalpha.machines m WHERE m.name = audit_note.machine
+			AND m.id = ANY ((SELECT rigalpha.readable_machines())::integer[])))
 	$$;
 COMMENT ON FUNCTION rigalpha.audit_note(text, text) IS 'Writes a note of the user into the audit log, on the chain of a machine if one is named';
 
@@ -160,7 +161,7 @@ CREATE FUNCTION rigalpha.audit_decode(payload bytea, OUT kind text, OUT session_
 	AS 'MODULE_PATHNAME', 'rig_audit_decode';
 COMMENT ON FUNCTION rigalpha.audit_decode(bytea) IS 'The parts of an audit entry; null when the bytes are none';
 
-CREATE VIEW rigalpha.audit_log AS
+CREATE VIEW rigalpha.audit_log WITH (security_invoker = true, security_barrier = true) AS
 	SELECT l.chain, l.seq, e.id AS entry_id, e.at, d.*
 	FROM rigalpha.audit_links l
 	JOIN rigalpha.audit_entries e ON e.id = l.entry_id

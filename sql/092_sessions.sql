@@ -25,6 +25,41 @@ CREATE FUNCTION rigalpha.visible_machines() RETURNS integer[]
 COMMENT ON FUNCTION rigalpha.visible_machines()
 	IS 'Machines that this user may see: all for an admin, none without a user or before a given password was changed';
 
+CREATE FUNCTION rigalpha.is_user() RETURNS boolean
+	LANGUAGE c STABLE PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'rig_is_user';
+COMMENT ON FUNCTION rigalpha.is_user() IS 'True when the transaction acts for a user who has changed the first password';
+
+CREATE FUNCTION rigalpha.is_admin_user() RETURNS boolean
+	LANGUAGE c STABLE PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'rig_is_admin_user';
+COMMENT ON FUNCTION rigalpha.is_admin_user() IS 'is_user(), and the user has role admin; unlike is_admin(), never for a login that is no user';
+
+CREATE FUNCTION rigalpha.visible_machine_names() RETURNS text[]
+	LANGUAGE sql STABLE PARALLEL RESTRICTED SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$ SELECT ARRAY(SELECT m.name FROM rigalpha.machines m WHERE m.id = ANY ((SELECT rigalpha.visible_machines())::integer[])) $$;
+COMMENT ON FUNCTION rigalpha.visible_machine_names() IS 'Names of visible_machines()';
+
+CREATE FUNCTION rigalpha.readable_machines() RETURNS integer[]
+	LANGUAGE c STABLE PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'rig_readable_machines';
+COMMENT ON FUNCTION rigalpha.readable_machines()
+	IS 'visible_machines(), or all for a role of the session that bypasses row security; for functions that read as the owner';
+
+CREATE FUNCTION rigalpha.may_read_machine(machine text) RETURNS boolean
+	LANGUAGE sql STABLE PARALLEL RESTRICTED SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT CASE
+		WHEN (SELECT r.rolsuper OR r.rolbypassrls FROM pg_roles r WHERE r.oid = rigalpha.asking_role()) OR rigalpha.is_admin_user() THEN true
+		WHEN machine IS NULL THEN rigalpha.is_user()
+		ELSE machine = ANY ((SELECT rigalpha.visible_machine_names())::text[])
+	END
+	$$;
+COMMENT ON FUNCTION rigalpha.may_read_machine(text)
+	IS 'True when the caller may see what is of a machine, or, without a machine, of the fleet; for functions that read as the owner';
+
 CREATE FUNCTION rigalpha.session_expiry(created_at timestamptz, last_seen timestamptz) RETURNS timestamptz
 	LANGUAGE c STABLE STRICT PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'rig_session_expiry';

@@ -246,7 +246,7 @@ END
 $$;
 COMMENT ON FUNCTION rigalpha.audit_tick() IS 'What is due for the audit log from time to time: the guard is looked at, new links are taken into the tree';
 
-CREATE VIEW rigalpha.audit_export AS
+CREATE VIEW rigalpha.audit_export WITH (security_invoker = true, security_barrier = true) AS
 	SELECT l.chain, l.seq, l.epoch, l.entry_id, encode(e.payload, 'hex') AS payload_hex, encode(l.prev, 'hex') AS prev_hex,
 		encode(l.leaf, 'hex') AS leaf_hex, encode(l.link, 'hex') AS link_hex, t.idx
 	FROM rigalpha.audit_links l

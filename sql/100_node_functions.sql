@@ -36,6 +36,7 @@ CREATE FUNCTION rigalpha.adopt() RETURNS integer
 DECLARE
 	new_epoch integer;
 BEGIN
+	PERFORM rigalpha.require_admin();
 	SELECT epoch INTO new_epoch FROM rigalpha.node FOR UPDATE;
 	IF new_epoch IS NULL THEN
 		RAISE EXCEPTION 'rigalpha is not set up in this database'
@@ -56,18 +57,26 @@ END
 $$;
 COMMENT ON FUNCTION rigalpha.adopt() IS 'Accepts a restored, copied or upgraded database as this node; returns its epoch';
 
+CREATE FUNCTION rigalpha.readiness(OUT ready boolean, OUT reason text)
+	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT rigalpha.node_is_current(),
+		CASE WHEN rigalpha.node_is_current() THEN NULL
+			WHEN EXISTS (SELECT FROM rigalpha.node) THEN 'restored or copied from another database; run SELECT rigalpha.adopt()'
+			ELSE 'not set up; run SELECT rigalpha.setup()' END
+	$$;
+COMMENT ON FUNCTION rigalpha.readiness() IS 'Whether this database may store readings, and if not why';
+
+-- With the rights of the caller: it counts what row security shows.
 CREATE FUNCTION rigalpha.status(OUT version text, OUT ready boolean, OUT reason text, OUT epoch integer, OUT machines integer,
 	OUT sensors integer, OUT readings bigint, OUT newest_ts timestamptz, OUT dead_letters bigint, OUT kafka_sources integer,
 	OUT kafka_running integer, OUT kafka_lag bigint, OUT kafka_rate float8, OUT kafka_gaps bigint,
 	OUT machines_scored integer, OUT trainings_running integer, OUT incidents_open integer, OUT lstm_stride integer)
-	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+	LANGUAGE sql STABLE PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp
 	AS $$
-	SELECT (SELECT extversion FROM pg_extension WHERE extname = 'rigalpha'),
-		rigalpha.node_is_current(),
-		CASE WHEN rigalpha.node_is_current() THEN NULL
-			WHEN EXISTS (SELECT FROM rigalpha.node) THEN 'restored or copied from another database; run SELECT rigalpha.adopt()'
-			ELSE 'not set up; run SELECT rigalpha.setup()' END,
+	SELECT (SELECT extversion FROM pg_extension WHERE extname = 'rigalpha'), r.ready, r.reason,
 		(SELECT n.epoch FROM rigalpha.node n),
 		(SELECT count(*)::integer FROM rigalpha.machines),
 		(SELECT count(DISTINCT ms.sensor_id)::integer FROM rigalpha.machine_sensors ms),
@@ -79,14 +88,15 @@ CREATE FUNCTION rigalpha.status(OUT version text, OUT ready boolean, OUT reason 
 		(SELECT sum(k.lag)::bigint FROM rigalpha.kafka_status k),
 		(SELECT sum(k.rate) FROM rigalpha.kafka_status k),
 		(SELECT count(*) FROM rigalpha.kafka_gaps),
-		(SELECT count(*)::integer FROM rigalpha.ingest_models()),
+		(SELECT count(p.version_id)::integer FROM rigalpha.training_plan() p),
 		(SELECT count(*)::integer FROM rigalpha.jobs j WHERE j.state = 'running'),
 		(SELECT count(*)::integer FROM rigalpha.incidents i WHERE i.ended IS NULL),
 		(SELECT max(st.window_stride)::integer FROM rigalpha.machine_state st
 			WHERE st.received_at > statement_timestamp() - interval '1 min')
+	FROM rigalpha.readiness() r
 	$$;
 COMMENT ON FUNCTION rigalpha.status()
-	IS 'One-row summary of the installation; lstm_stride = every how many readings the windowed detectors ran lately, more than rigalpha.lstm_stride means that load is being shed';
+	IS 'One-row summary of the installation, as far as the caller may see it; lstm_stride = every how many readings the windowed detectors ran lately, more than rigalpha.lstm_stride means that load is being shed';
 
 -- DROP EXTENSION would drop every reading with it, without a word. A view that is not part of the
 -- extension but depends on its tables makes it refuse, unless CASCADE is said.
@@ -96,6 +106,7 @@ CREATE FUNCTION rigalpha.protect_data(enabled boolean DEFAULT true) RETURNS bool
 	SET client_min_messages = warning
 	AS $$
 BEGIN
+	PERFORM rigalpha.require_admin();
 	IF enabled THEN
 		CREATE OR REPLACE VIEW rigalpha.data_guard AS
 			SELECT 'DROP EXTENSION would drop all readings'::text AS reason FROM rigalpha.readings WHERE false;

@@ -1,4 +1,4 @@
-CREATE VIEW rigalpha_api.machines AS
+CREATE VIEW rigalpha_api.machines WITH (security_invoker = true, security_barrier = true) AS
 	SELECT m.id, m.name, m.label, rigalpha.state_name(st.state) AS state, st.ts, st.received_at,
 		round((extract(epoch FROM st.received_at - st.ts) * 1000)::numeric, 3)::float8 AS latency_ms,
 		round((extract(epoch FROM clock_timestamp() - st.ts) * 1000)::numeric)::float8 AS age_ms,
@@ -20,7 +20,7 @@ COMMENT ON COLUMN rigalpha_api.machines.sensors IS 'Sensors that the machine has
 COMMENT ON COLUMN rigalpha_api.machines.risk IS 'Risk 0..1 of the newest scored reading; null = none yet';
 COMMENT ON COLUMN rigalpha_api.machines.incidents IS 'Kinds of its open incidents; null = none';
 
-CREATE VIEW rigalpha_api.machine_sensors AS
+CREATE VIEW rigalpha_api.machine_sensors WITH (security_invoker = true, security_barrier = true) AS
 	SELECT m.name AS machine, s.name, s.label, s.unit, s.category, s.normal_min, s.normal_max, s.origin, ss.position,
 		coalesce(ms.display_order, ss.position) AS display_order, ss.value, ss.ts
 	FROM rigalpha.sensor_state ss
@@ -41,7 +41,7 @@ COMMENT ON COLUMN rigalpha_api.machine_sensors.display_order IS 'Order in the da
 COMMENT ON COLUMN rigalpha_api.machine_sensors.value IS 'Newest value; null = never sent';
 COMMENT ON COLUMN rigalpha_api.machine_sensors.ts IS 'Device time of that value';
 
-CREATE VIEW rigalpha_api.sensors AS
+CREATE VIEW rigalpha_api.sensors WITH (security_invoker = true, security_barrier = true) AS
 	SELECT s.name, s.label, s.unit, s.category, s.normal_min, s.normal_max, s.origin FROM rigalpha.sensors s;
 COMMENT ON VIEW rigalpha_api.sensors IS 'Dictionary of sensors';
 COMMENT ON COLUMN rigalpha_api.sensors.name IS 'Sensor name';
@@ -52,7 +52,7 @@ COMMENT ON COLUMN rigalpha_api.sensors.normal_min IS 'Low end of the normal rang
 COMMENT ON COLUMN rigalpha_api.sensors.normal_max IS 'High end of the normal range';
 COMMENT ON COLUMN rigalpha_api.sensors.origin IS 'builtin, discovered or custom';
 
-CREATE VIEW rigalpha_api.live AS
+CREATE VIEW rigalpha_api.live WITH (security_invoker = true, security_barrier = true) AS
 	SELECT st.machine_id, m.name AS machine, rigalpha.state_name(st.state) AS state, st.ts, st.received_at,
 		round((extract(epoch FROM st.received_at - st.ts) * 1000)::numeric, 3)::float8 AS latency_ms, st.readings,
 		(SELECT jsonb_object_agg(s.name, st.sensor_values[ms.position])
@@ -73,7 +73,7 @@ COMMENT ON COLUMN rigalpha_api.live."values" IS 'Newest value of each sensor by 
 COMMENT ON COLUMN rigalpha_api.live.risk IS 'Risk 0..1 of the newest scored reading; null = none yet';
 COMMENT ON COLUMN rigalpha_api.live.incidents IS 'Kinds of open incidents; null = none';
 
-CREATE VIEW rigalpha_api.incidents AS
+CREATE VIEW rigalpha_api.incidents WITH (security_invoker = true, security_barrier = true) AS
 	SELECT i.id, m.name AS machine, i.kind, i.started, i.ended, i.peak_ts, i.peak_risk, i.model_version, i.top_sensors,
 		i.explanation, i.detail
 	FROM rigalpha.incidents i JOIN rigalpha.machines m ON m.id = i.machine_id;
@@ -82,7 +82,7 @@ COMMENT ON COLUMN rigalpha_api.incidents.machine IS 'Machine';
 
 CREATE FUNCTION rigalpha_api.readings(machine text, from_ts timestamptz, to_ts timestamptz, sensor_names text[] DEFAULT NULL,
 	max_rows integer DEFAULT 5000) RETURNS json
-	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+	LANGUAGE sql STABLE PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 	WITH target AS (SELECT m.id, m.name FROM rigalpha.machines m WHERE m.name = readings.machine),
@@ -107,13 +107,13 @@ CREATE FUNCTION rigalpha_api.readings(machine text, from_ts timestamptz, to_ts t
 COMMENT ON FUNCTION rigalpha_api.readings(text, timestamptz, timestamptz, text[], integer)
 	IS 'Readings of one machine in a time range, by column, times in Unix milliseconds; the newest max_rows of them; null = unknown machine';
 
-CREATE VIEW rigalpha_api.status AS SELECT * FROM rigalpha.status();
+CREATE VIEW rigalpha_api.status WITH (security_invoker = true, security_barrier = true) AS SELECT * FROM rigalpha.status();
 COMMENT ON VIEW rigalpha_api.status IS 'One-row summary of the installation';
 
-CREATE VIEW rigalpha_api.kafka_status AS SELECT * FROM rigalpha.kafka_status;
+CREATE VIEW rigalpha_api.kafka_status WITH (security_invoker = true, security_barrier = true) AS SELECT * FROM rigalpha.kafka_status;
 COMMENT ON VIEW rigalpha_api.kafka_status IS 'State of the Kafka workers';
 
-CREATE VIEW rigalpha_api.dead_letters AS
+CREATE VIEW rigalpha_api.dead_letters WITH (security_invoker = true, security_barrier = true) AS
 	SELECT d.id, d.received_at, d.source, d."partition", d."offset", d.reading_index, d.machine, d.field, d.reason, d.detail,
 		d.payload_size, d.replayed_at
 	FROM rigalpha.dead_letters d;

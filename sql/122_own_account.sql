@@ -1,10 +1,4 @@
 -- What the sidecar asks before anybody has logged in, and what a user may know of the own account.
-CREATE FUNCTION rigalpha.readiness(OUT ready boolean, OUT reason text)
-	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp
-	AS $$ SELECT s.ready, s.reason FROM rigalpha.status() s $$;
-COMMENT ON FUNCTION rigalpha.readiness() IS 'Whether this database may store readings, and if not why';
-
 CREATE FUNCTION rigalpha_api.me() RETURNS json
 	LANGUAGE sql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp

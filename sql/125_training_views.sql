@@ -1,10 +1,10 @@
-CREATE VIEW rigalpha.models AS
+CREATE VIEW rigalpha.models WITH (security_invoker = true, security_barrier = true) AS
 	SELECT v.model, v.version, v.id AS version_id, v.algorithm, v.machine, v.status,
 		EXISTS (SELECT FROM rigalpha.current_deployments d WHERE d.version_id = v.id) AS deployed,
 		(SELECT max(d.deployed_at) FROM rigalpha.current_deployments d WHERE d.version_id = v.id) AS deployed_at,
 		coalesce((SELECT r.restricted FROM rigalpha.model_registry r WHERE r.model = v.model), false) AS restricted,
 		cardinality(v.feature_names) AS features, v.feature_names, v.source_rows AS rows_used, v.data_from, v.data_to,
-		v.options, v.metrics, octet_length(v.payload) AS payload_size, v.created_by, v.created_at
+		v.options, v.metrics, v.payload_size, v.created_by, v.created_at
 	FROM rigalpha.model_versions v;
 COMMENT ON VIEW rigalpha.models IS 'Versions of all models, and which are deployed';
 COMMENT ON COLUMN rigalpha.models.model IS 'Name of the model';
@@ -27,7 +27,7 @@ COMMENT ON COLUMN rigalpha.models.payload_size IS 'Size of the model in bytes';
 COMMENT ON COLUMN rigalpha.models.created_by IS 'Login that trained or imported it';
 COMMENT ON COLUMN rigalpha.models.created_at IS 'When it was stored';
 
-CREATE VIEW rigalpha.training_info AS
+CREATE VIEW rigalpha.training_info WITH (security_invoker = true, security_barrier = true) AS
 	SELECT p.machine_id, p.machine,
 		CASE
 			WHEN p.blocked = 'busy' AND j.phase = 'training' THEN format('training: %s %%', floor(100 * j.progress))
@@ -60,10 +60,10 @@ COMMENT ON COLUMN rigalpha.training_info.rows_used IS 'Rows that it was trained 
 COMMENT ON COLUMN rigalpha.training_info.next_training_at IS 'When automatic training is due next; null = not by time';
 COMMENT ON COLUMN rigalpha.training_info.job_id IS 'Training job that runs, else the last automatic one; see job()';
 
-CREATE VIEW rigalpha_api.models AS SELECT * FROM rigalpha.models;
+CREATE VIEW rigalpha_api.models WITH (security_invoker = true, security_barrier = true) AS SELECT * FROM rigalpha.models;
 COMMENT ON VIEW rigalpha_api.models IS 'Versions of all models, and which are deployed';
 
-CREATE VIEW rigalpha_api.training AS SELECT * FROM rigalpha.training_info;
+CREATE VIEW rigalpha_api.training WITH (security_invoker = true, security_barrier = true) AS SELECT * FROM rigalpha.training_info;
 COMMENT ON VIEW rigalpha_api.training IS 'One row per machine: what scores its readings, and how far its training is';
 
 -- The columns of these views mean what they mean in the relations that they show.

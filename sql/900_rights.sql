@@ -51,7 +51,8 @@ GRANT EXECUTE ON FUNCTION rigalpha.create_first_admin, rigalpha.create_user, rig
 
 GRANT SELECT, INSERT, UPDATE ON rigalpha.simulator_control TO rigalpha_simulator;
 
-GRANT SELECT ON rigalpha.dead_letters, rigalpha.simulator_control TO rigalpha_operator;
+GRANT SELECT ON rigalpha.simulator_control TO rigalpha_operator;
+GRANT SELECT ON rigalpha.dead_letters TO rigalpha_admin;
 GRANT SELECT ON rigalpha.node, rigalpha.kafka_sources, rigalpha.kafka_offsets, rigalpha.kafka_workers TO rigalpha_admin;
 
 -- By column: keys come from their sequences (readings of a deleted machine must not get another
@@ -75,7 +76,7 @@ GRANT EXECUTE ON FUNCTION rigalpha.setup, rigalpha.adopt, rigalpha.protect_data,
 	rigalpha.replay_dead_letters, rigalpha.ensure_partitions TO rigalpha_admin;
 
 GRANT SELECT ON rigalpha.models, rigalpha.training_info, rigalpha.current_deployments TO rigalpha_viewer;
-GRANT EXECUTE ON FUNCTION rigalpha.options, rigalpha.training_settings, rigalpha.training_plan, rigalpha.ingest_models, rigalpha.auto_model,
+GRANT EXECUTE ON FUNCTION rigalpha.options, rigalpha.training_settings, rigalpha.training_plan, rigalpha.auto_model,
 	rigalpha.may_use_model, rigalpha.model_payload, rigalpha.training_readings, rigalpha.job, rigalpha.cancel_job TO rigalpha_viewer;
 GRANT SELECT ON rigalpha.model_registry, rigalpha.model_versions, rigalpha.model_deployments, rigalpha.model_grants, rigalpha.jobs TO rigalpha_admin;
 GRANT EXECUTE ON FUNCTION rigalpha.train, rigalpha.train_async, rigalpha.deploy, rigalpha.undeploy, rigalpha.rollback_model, rigalpha.drop_model,
@@ -112,6 +113,19 @@ GRANT EXECUTE ON FUNCTION rigalpha_api.me TO rigalpha_viewer;
 GRANT EXECUTE ON FUNCTION rigalpha.note_refusal TO rigalpha_web;
 ALTER ROLE rigalpha_web SET log_parameter_max_length = 0;
 ALTER ROLE rigalpha_web SET log_parameter_max_length_on_error = 0;
+
+-- Row security: what policies call, and the columns behind the views, which are read with the rights of the caller. The
+-- bytes of a dead letter may hold readings of other machines, and those of a model are for who may use it.
+GRANT EXECUTE ON FUNCTION rigalpha.is_user, rigalpha.is_admin_user, rigalpha.visible_machine_names, rigalpha.readiness TO rigalpha_viewer;
+GRANT SELECT (id, received_at, source, "partition", "offset", message_time, reading_index, machine, field, reason, detail, payload_id,
+	payload_size, replayed_at) ON rigalpha.dead_letters TO rigalpha_viewer;
+GRANT SELECT (id, machine, state, phase, progress, message) ON rigalpha.jobs TO rigalpha_viewer;
+GRANT SELECT (id, model, version, algorithm, machine, status, feature_names, options, source_rows, data_from, data_to, metrics, payload_size,
+	created_by, created_at) ON rigalpha.model_versions TO rigalpha_viewer;
+GRANT SELECT ON rigalpha.model_registry, rigalpha.model_deployments TO rigalpha_viewer;
+GRANT SELECT (epoch) ON rigalpha.node TO rigalpha_viewer;
+GRANT SELECT (id, name, brokers, topic, workers, paused) ON rigalpha.kafka_sources TO rigalpha_viewer;
+GRANT SELECT ON rigalpha.kafka_workers, rigalpha.kafka_offsets TO rigalpha_viewer;
 
 -- What goes from the audit log goes by these, which ask for an admin themselves.
 GRANT EXECUTE ON FUNCTION rigalpha.audit_segment, rigalpha.audit_segment_hash, rigalpha.audit_prune, rigalpha.audit_redact TO rigalpha_admin;

@@ -438,7 +438,7 @@ rig_audit_verify(PG_FUNCTION_ARGS)
 {
 	Verifier	v = {.result = (ReturnSetInfo *) fcinfo->resultinfo, .hasher = rig_audit_hasher_begin()};
 	bool		whole = (PG_ARGISNULL(1) || PG_GETARG_INT64(1) <= 1) && PG_ARGISNULL(2);
-	Datum		values[] = {PG_ARGISNULL(0) ? (Datum) 0 : PG_GETARG_DATUM(0), Int64GetDatum(1), Int64GetDatum(PG_INT64_MAX)};
+	Datum		values[3] = {PG_ARGISNULL(0) ? (Datum) 0 : PG_GETARG_DATUM(0)};
 	const char *nulls = PG_ARGISNULL(0) ? "n  " : NULL;
 	MemoryContext arena_context;
 
@@ -450,8 +450,7 @@ rig_audit_verify(PG_FUNCTION_ARGS)
 				 errhint("Run SELECT rigalpha.setup(), or rigalpha.adopt() after a restore.")));
 	v.from_seq = PG_ARGISNULL(1) ? 1 : Max(PG_GETARG_INT64(1), 1);
 	values[1] = Int64GetDatum(v.from_seq);
-	if (!PG_ARGISNULL(2))
-		values[2] = PG_GETARG_DATUM(2);
+	values[2] = PG_ARGISNULL(2) ? Int64GetDatum(PG_INT64_MAX) : PG_GETARG_DATUM(2);
 	v.per_batch = AllocSetContextCreate(CurrentMemoryContext, "rigalpha audit rows", ALLOCSET_DEFAULT_SIZES);
 	arena_context = AllocSetContextCreate(CurrentMemoryContext, "rigalpha audit entry", ALLOCSET_DEFAULT_SIZES);
 	rig_arena_init(&v.arena, rig_context_allocator(arena_context), 0);

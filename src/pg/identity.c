@@ -11,6 +11,7 @@
 #include "common/sha2.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -86,7 +87,10 @@ static CommandId login_command;
 
 RIG_SQL_FUNCTION(rig_begin_session);
 RIG_SQL_FUNCTION(rig_identity);
+RIG_SQL_FUNCTION(rig_is_admin_user);
+RIG_SQL_FUNCTION(rig_is_user);
 RIG_SQL_FUNCTION(rig_random_bytes);
+RIG_SQL_FUNCTION(rig_readable_machines);
 RIG_SQL_FUNCTION(rig_session_expiry);
 RIG_SQL_FUNCTION(rig_uid);
 RIG_SQL_FUNCTION(rig_visible_machines);
@@ -310,6 +314,23 @@ rig_identity_current(void)
 	return begun_in != InvalidSubTransactionId ? &begun : login_identity();
 }
 
+bool
+rig_identity_assume(int32 user_id)
+{
+	RigIdentity found;
+	ScanKeyData key;
+
+	Assert(begun_in == InvalidSubTransactionId);
+	memset(&found, 0, sizeof(found));
+	ScanKeyInit(&key, USER_ID, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(user_id));
+	if (!find_user(&found, "users_pkey", &key, true))
+		return false;
+	begun = found;
+	memset(begun_hash, 0, sizeof(begun_hash));
+	begun_in = GetCurrentSubTransactionId();
+	return true;
+}
+
 /* The result of begin_session() and identity(). */
 static Datum
 identity_row(FunctionCallInfo fcinfo, const RigIdentity *identity)
@@ -401,29 +422,67 @@ read_machines(RowScan *scan, int number)
 	return DatumGetArrayTypeP(makeArrayResult(machines, CurrentMemoryContext));
 }
 
-Datum
-rig_visible_machines(PG_FUNCTION_ARGS)
+static ArrayType *
+all_machines(void)
 {
-	const RigIdentity *identity = rig_identity_current();
+	RowScan		scan = begin_scan("machines", NULL, NULL, false);
+	ArrayType  *machines = read_machines(&scan, MACHINE_ID);
+
+	end_scan(&scan);
+	return machines;
+}
+
+/* An account whose first password stands still may do nothing but change it. */
+static bool
+is_user(const RigIdentity *identity)
+{
+	return identity != NULL && !identity->must_change_password;
+}
+
+static ArrayType *
+visible_machines(const RigIdentity *identity)
+{
 	ArrayType  *machines;
 	ScanKeyData key;
 	RowScan		scan;
 
-	if (identity == NULL || identity->must_change_password)
-		PG_RETURN_ARRAYTYPE_P(construct_empty_array(INT4OID));
+	if (!is_user(identity))
+		return construct_empty_array(INT4OID);
 	if (identity->role == RIG_USER_ADMIN)
-	{
-		scan = begin_scan("machines", NULL, NULL, false);
-		machines = read_machines(&scan, MACHINE_ID);
-	}
-	else
-	{
-		ScanKeyInit(&key, USER_MACHINE_USER_ID, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(identity->user_id));
-		scan = begin_scan("user_machines", "user_machines_pkey", &key, false);
-		machines = read_machines(&scan, USER_MACHINE_MACHINE_ID);
-	}
+		return all_machines();
+	ScanKeyInit(&key, USER_MACHINE_USER_ID, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(identity->user_id));
+	scan = begin_scan("user_machines", "user_machines_pkey", &key, false);
+	machines = read_machines(&scan, USER_MACHINE_MACHINE_ID);
 	end_scan(&scan);
-	PG_RETURN_ARRAYTYPE_P(machines);
+	return machines;
+}
+
+Datum
+rig_visible_machines(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_ARRAYTYPE_P(visible_machines(rig_identity_current()));
+}
+
+/* By the role of the session: inside of a function that runs as the owner, the owner is the current one. */
+Datum
+rig_readable_machines(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_ARRAYTYPE_P(has_bypassrls_privilege(GetOuterUserId()) ? all_machines()
+						  : visible_machines(rig_identity_current()));
+}
+
+Datum
+rig_is_user(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(is_user(rig_identity_current()));
+}
+
+Datum
+rig_is_admin_user(PG_FUNCTION_ARGS)
+{
+	const RigIdentity *identity = rig_identity_current();
+
+	PG_RETURN_BOOL(is_user(identity) && identity->role == RIG_USER_ADMIN);
 }
 
 Datum

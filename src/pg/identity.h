@@ -33,6 +33,12 @@ typedef struct RigIdentity
  */
 extern const RigIdentity *rig_identity_current(void);
 
+/*
+ * Makes the rest of the transaction act for a user, as a process does that works for somebody who
+ * asked before; false when the account is closed. Whoever calls it vouches for the user.
+ */
+extern bool rig_identity_assume(int32 user_id);
+
 extern void rig_identity_register(void);
 
 #endif

@@ -1,6 +1,6 @@
 /*
  * Training in a process of its own. The process connects as the login that asked and acts as
- * the role that was in effect; its bookkeeping in rigalpha.jobs is done as the owner. It reads
+ * the role that was in effect, for the user of the session that asked if there was one; its bookkeeping in rigalpha.jobs is done as the owner. It reads
  * in one transaction, computes in none, and stores in another, so it pins no snapshot while it
  * computes.
  */
@@ -34,6 +34,7 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
+#include "identity.h"
 #include "model_store.h"
 #include "pg_compat.h"
 #include "training.h"
@@ -53,6 +54,7 @@ typedef struct JobArguments
 	Oid			login;
 	Oid			role;
 	TransactionId creator;
+	int32		user;			/* of the session that asked; 0 = the login says who acts */
 	int64		id;
 } JobArguments;
 
@@ -120,6 +122,7 @@ start_process(const JobArguments *arguments)
 Datum
 rig_train_async(PG_FUNCTION_ARGS)
 {
+	const RigIdentity *identity = rig_identity_current();
 	JobArguments arguments;
 	RigTrainingRequest *request;
 
@@ -133,6 +136,7 @@ rig_train_async(PG_FUNCTION_ARGS)
 	arguments.login = GetSessionUserId();
 	arguments.role = GetUserId();
 	arguments.creator = GetTopTransactionId();
+	arguments.user = identity != NULL && identity->session_id != 0 ? identity->user_id : 0;
 	start_process(&arguments);
 	PG_RETURN_INT64(arguments.id);
 }
@@ -305,6 +309,15 @@ show_activity(const char *phase, const RigTrainingRequest *request)
 	pgstat_report_activity(STATE_RUNNING, psprintf("training model %s: %s", request->model, phase));
 }
 
+/* What is left of the transaction acts for the user of the session that asked, as long as the account is open. */
+static void
+act_for_user(void)
+{
+	if (job.user != 0 && !rig_identity_assume(job.user))
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("the user who asked for the job has no open account any more")));
+}
+
 /* The role can do here what it can do itself, and cannot become the login. */
 static void
 read_source(RigTraining *training)
@@ -315,6 +328,7 @@ read_source(RigTraining *training)
 	if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(job.role)))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("the role that asked for the job does not exist any more")));
+	act_for_user();
 	GetUserIdAndSecContext(&login.user, &login.security_context);
 	SetUserIdAndSecContext(job.role, login.security_context | SECURITY_LOCAL_USERID_CHANGE);
 	rig_training_read(training);
@@ -331,6 +345,7 @@ store_result(RigTraining *training)
 	MemoryContext caller = begin_transaction();
 	bool		isnull;
 
+	act_for_user();
 	if (!execute("UPDATE rigalpha.jobs SET phase = 'storing', progress = 1 WHERE id = $1 RETURNING cancel_requested",
 				 1, types, values, NULL) ||
 		DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull)))

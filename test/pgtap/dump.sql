@@ -11,6 +11,7 @@ SELECT set_eq('SELECT relname::text FROM members WHERE relkind IN (''r'', ''p'')
 	('readings'),			-- holds nothing itself: its partitions are ordinary tables, and dumped as such
 	('kafka_workers'),		-- leases of processes that do not exist in another cluster
 	('sessions'), ('session_activity'),	-- cookies of the original must not open a copy
+	('audit_guards'),		-- what guards a restored database is looked at anew
 	('token_usage'),		-- what was sent in this minute
 	('login_throttles'),	-- what was tried in the last minutes
 	('simulator_control')	-- switches of simulators that do not run there

@@ -32,7 +32,7 @@ SELECT set_eq($$SELECT proname::text, a.grantee::regrole::text FROM pg_proc p, a
 	AND proname IN ('begin_session', 'login_lookup', 'login_failed', 'login_succeeded', 'create_session', 'end_session', 'set_own_password_hash', 'set_own_totp', 'confirm_own_totp', 'check_token')$$,
 	$$VALUES ('check_token', 'rigalpha_ingest')$$, 'of which nobody else may call any, but ingest ask for a token');
 SELECT is_empty($$SELECT p.oid::regprocedure, a.grantee::regrole FROM pg_proc p, aclexplode(p.proacl) a WHERE pronamespace = 'rigalpha'::regnamespace AND a.grantee <> p.proowner
-	AND proname IN ('is_admin', 'require_admin', 'lock_user', 'assign_machines', 'keep_an_admin', 'end_sessions', 'charge_login', 'forgive_login', 'login_subject', 'login_network', 'own_session_user', 'check_user_values', 'random_bytes', 'secret_hash', 'session_expiry', 'accounts_tick')$$,
+	AND proname IN ('is_admin', 'lock_user', 'assign_machines', 'keep_an_admin', 'end_sessions', 'charge_login', 'forgive_login', 'login_subject', 'login_network', 'own_session_user', 'check_user_values', 'random_bytes', 'secret_hash', 'session_expiry', 'accounts_tick')$$,
 	'nor anybody their parts');
 SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p, aclexplode(p.proacl) a WHERE pronamespace = 'rigalpha'::regnamespace AND grantee = 'rigalpha_admin'::regrole
 	AND proname ~ '(user|role|machines|totp|password|_token)' AND proname NOT IN ('create_first_admin', 'watch_machines') AND prosrc !~ 'PERFORM rigalpha\.require_admin\(\);'$$,

@@ -147,6 +147,7 @@ CREATE TABLE keyless (a integer);
 SELECT rigalpha.audit_reconcile('keyless');
 
 -- Who may what.
+SELECT rigalpha.create_user('regress', 'admin', db_role => session_user, must_change_password => false) > 0 AS login_is_a_user;
 SET ROLE rigalpha_operator;
 SELECT rigalpha.audit_note('by an operator');
 SELECT * FROM rigalpha.audit_log;
@@ -158,6 +159,7 @@ SELECT current_user_name, old ->> 'label' AS before, new ->> 'label' AS after FR
 SELECT count(*) FROM rigalpha.audit_verify();
 INSERT INTO rigalpha.audit_links SELECT * FROM rigalpha.audit_links LIMIT 1;
 RESET ROLE;
+DELETE FROM rigalpha.users WHERE name = 'regress';
 
 -- A copy of the data is inert until it is adopted, and then begins another epoch.
 UPDATE rigalpha.node SET system_identifier = 1;

@@ -51,6 +51,8 @@ INSERT INTO calls (function, prepare, call) VALUES
 	('replay_dead_letters', NULL, 'SELECT rigalpha.replay_dead_letters()'),
 	('set_threshold', NULL, $$SELECT rigalpha.set_threshold('rpm', hi => 1)$$);
 INSERT INTO calls (function, prepare, call) VALUES
+	('change_user', 'SELECT a_user()', $$SELECT rigalpha_api.change_user('u', '{"disabled":true}')$$),
+	('note_refusal', 'SELECT a_session(); SELECT rigalpha.begin_session(a_token())', $$SELECT rigalpha.note_refusal('GET /users')$$),
 	('audit_check_guard', NULL, 'SELECT rigalpha.audit_check_guard()'),
 	('audit_prune', 'SELECT a_checkpoint()', $$SELECT rigalpha.audit_prune(now(), rigalpha.audit_segment_hash(now()))$$),
 	('audit_redact', NULL, $$SELECT rigalpha.audit_redact((SELECT min(entry_id) FROM rigalpha.audit_log), 'asked for')$$);

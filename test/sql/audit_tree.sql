@@ -74,7 +74,7 @@ SELECT * FROM rigalpha.audit_verify(0, 10, 20);
 SELECT * FROM rigalpha.audit_verify(0, 1000000);
 SELECT * FROM rigalpha.audit_verify(checkpoint => 'no note');
 SELECT * FROM rigalpha.audit_verify(checkpoint => E'rigalpha/x\n1\nxx\n');
-SELECT problem, found FROM rigalpha.audit_verify(checkpoint => replace((SELECT note FROM kept), 'rigalpha/', 'rigalpha/f'));
+SELECT problem, found LIKE 'rigalpha/f%' AS found FROM rigalpha.audit_verify(checkpoint => replace((SELECT note FROM kept), 'rigalpha/', 'rigalpha/f'));
 
 -- Attacks that leave every hash of the log right.
 CREATE FUNCTION attack(statements text) RETURNS TABLE (without text, with_checkpoint text) LANGUAGE plpgsql AS $$

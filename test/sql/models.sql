@@ -159,6 +159,7 @@ CREATE ROLE regress_analyst;
 CREATE ROLE regress_other;
 GRANT rigalpha_viewer TO regress_analyst, regress_other;
 GRANT USAGE ON SCHEMA public TO regress_analyst, regress_other;
+SELECT rigalpha.create_user('regress', 'admin', db_role => session_user, must_change_password => false) > 0 AS login_is_a_user;
 CREATE FUNCTION may_use(role text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	result text;
@@ -249,3 +250,4 @@ DROP TABLE wave, open, closed;
 DROP FUNCTION learn, may_use;
 DROP OWNED BY regress_analyst, regress_other;
 DROP ROLE regress_analyst, regress_other, regress_trainer;
+DELETE FROM rigalpha.users WHERE name = 'regress';

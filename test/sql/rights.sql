@@ -36,7 +36,8 @@ SELECT count(*) FROM pg_class WHERE relnamespace IN ('rigalpha'::regnamespace, '
 SELECT count(*) FROM pg_proc WHERE pronamespace IN ('rigalpha'::regnamespace, 'rigalpha_api'::regnamespace) AND proowner <> 'rigalpha_owner'::regrole;
 SELECT oid::regprocedure FROM pg_proc WHERE pronamespace IN ('rigalpha'::regnamespace, 'rigalpha_api'::regnamespace) AND prosecdef AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (proconfig), false);
 
--- By trying. 42501 = not allowed.
+-- By trying, as an admin who takes weaker roles. 42501 = not allowed.
+SELECT rigalpha.create_user('regress', 'admin', db_role => session_user, must_change_password => false) > 0 AS login_is_a_user;
 CREATE FUNCTION try_as(role text, VARIADIC statements text[]) RETURNS TABLE (statement text, result text) LANGUAGE plpgsql AS $$
 BEGIN
 	PERFORM set_config('role', role, true);
@@ -94,3 +95,4 @@ DROP FUNCTION trap.hashtextextended;
 DROP SCHEMA trap;
 DROP FUNCTION try_as;
 DROP VIEW relation_rights, roles, a_message;
+DELETE FROM rigalpha.users WHERE name = 'regress';

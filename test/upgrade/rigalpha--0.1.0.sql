@@ -389,7 +389,7 @@ END
 $$;
 COMMENT ON FUNCTION rigalpha.ensure_partitions(date[]) IS 'Makes the missing partitions of readings for these UTC days; returns how many were made';
 
-CREATE VIEW rigalpha.reading_values AS
+CREATE VIEW rigalpha.reading_values WITH (security_invoker = true, security_barrier = true) AS
 	SELECT m.name AS machine, s.name AS sensor, r.ts, r.sensor_values[ms.position] AS value
 	FROM rigalpha.readings r
 	JOIN rigalpha.machines m ON m.id = r.machine_id
@@ -403,13 +403,13 @@ COMMENT ON COLUMN rigalpha.reading_values.ts IS 'Device time';
 COMMENT ON COLUMN rigalpha.reading_values.value IS 'Value in the unit of the sensor';
 
 CREATE FUNCTION rigalpha.value(sensor_values float8[], machine_id integer, sensor text) RETURNS float8
-	LANGUAGE sql STABLE STRICT PARALLEL SAFE
+	LANGUAGE sql STABLE STRICT PARALLEL RESTRICTED
 	AS $$ SELECT sensor_values[(SELECT ms.position FROM rigalpha.machine_sensors ms
 		JOIN rigalpha.sensors s ON s.id = ms.sensor_id
 		WHERE ms.machine_id = value.machine_id AND s.name = value.sensor)] $$;
 COMMENT ON FUNCTION rigalpha.value(float8[], integer, text) IS 'Value of one sensor out of a row of readings; null = absent';
 
-CREATE VIEW rigalpha.sensor_state AS
+CREATE VIEW rigalpha.sensor_state WITH (security_invoker = true, security_barrier = true) AS
 	SELECT ms.machine_id, ms.sensor_id, ms.position,
 		st.sensor_values[ms.position] AS value, st.sensor_times[ms.position] AS ts
 	FROM rigalpha.machine_sensors ms
@@ -531,7 +531,7 @@ $$;
 COMMENT ON FUNCTION rigalpha.set_threshold(text, text, float8, float8, float8, float8, float8, interval, interval)
 	IS 'Sets the limits of a sensor for one machine or, without a machine, for all; the former limits stay as history';
 
-CREATE VIEW rigalpha.effective_thresholds AS
+CREATE VIEW rigalpha.effective_thresholds WITH (security_invoker = true, security_barrier = true) AS
 	SELECT DISTINCT ON (ms.machine_id, ms.sensor_id)
 		ms.machine_id, ms.sensor_id, t.id AS threshold_id, t.machine_id IS NULL AS fleet,
 		t.lolo, t.lo, t.hi, t.hihi, t.deadband, t.on_delay, t.off_delay, t.valid_from
@@ -582,6 +582,7 @@ CREATE TABLE rigalpha.model_versions (
 	data_to timestamptz,
 	metrics jsonb NOT NULL,
 	payload bytea NOT NULL,
+	payload_size integer NOT NULL GENERATED ALWAYS AS (octet_length(payload)) STORED,
 	payload_crc bigint NOT NULL,
 	isa text,
 	ext_version text NOT NULL,
@@ -607,6 +608,7 @@ COMMENT ON COLUMN rigalpha.model_versions.data_from IS 'Time of the oldest of th
 COMMENT ON COLUMN rigalpha.model_versions.data_to IS 'Time of the newest of them';
 COMMENT ON COLUMN rigalpha.model_versions.metrics IS 'What training found; empty = imported';
 COMMENT ON COLUMN rigalpha.model_versions.payload IS 'The model itself; see export_model()';
+COMMENT ON COLUMN rigalpha.model_versions.payload_size IS 'Its size in bytes';
 COMMENT ON COLUMN rigalpha.model_versions.payload_crc IS 'CRC-32C of the payload';
 COMMENT ON COLUMN rigalpha.model_versions.isa IS 'Instruction set that trained it; null = imported';
 COMMENT ON COLUMN rigalpha.model_versions.ext_version IS 'Version of the extension that stored it';
@@ -1113,7 +1115,7 @@ END
 $$;
 COMMENT ON FUNCTION rigalpha.drop_source(text) IS 'Removes a source and its position; stored readings and dead letters stay';
 
-CREATE VIEW rigalpha.kafka_status AS
+CREATE VIEW rigalpha.kafka_status WITH (security_invoker = true, security_barrier = true) AS
 	SELECT s.name AS source, w.slot,
 		CASE
 			WHEN s.paused THEN 'paused'
@@ -1361,6 +1363,7 @@ DECLARE
 	refusals bigint[];
 	newest bigint;
 BEGIN
+	PERFORM rigalpha.require_admin();
 	replayed := 0;
 	still_refused := 0;
 	FOR letter IN
@@ -1457,7 +1460,7 @@ CREATE FUNCTION rigalpha.may_use_model(model name) RETURNS boolean
 	$$;
 COMMENT ON FUNCTION rigalpha.may_use_model(name) IS 'True when the role of the session may score with a model; see grant_model()';
 
-CREATE VIEW rigalpha.current_deployments AS
+CREATE VIEW rigalpha.current_deployments WITH (security_invoker = true, security_barrier = true) AS
 	SELECT d.id, d.model, d.version, d.machine, d.deployed_by, d.deployed_at, v.id AS version_id
 	FROM (SELECT DISTINCT ON (h.model, h.machine) h.* FROM rigalpha.model_deployments h ORDER BY h.model, h.machine, h.id DESC) d
 	JOIN rigalpha.model_versions v ON v.model = d.model AND v.version = d.version;
@@ -1500,12 +1503,21 @@ COMMENT ON FUNCTION rigalpha.find_version(name, integer)
 	IS 'Key of a version of a model, by default of the one deployed last; an error when there is none';
 
 CREATE FUNCTION rigalpha.usable_version(model name, version integer) RETURNS integer
-	LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 DECLARE
-	result integer := rigalpha.find_version(model, version);
+	result integer;
 BEGIN
+	-- What a model learnt of a machine is of that machine: for whoever may not see it, the model is not there.
+	IF NOT EXISTS (SELECT FROM rigalpha.model_versions v WHERE v.model = usable_version.model AND rigalpha.may_read_machine(v.machine)) THEN
+		RAISE EXCEPTION 'model "%" does not exist', model USING ERRCODE = 'undefined_object';
+	END IF;
+	result := rigalpha.find_version(model, version);
+	IF NOT rigalpha.may_read_machine((SELECT v.machine FROM rigalpha.model_versions v WHERE v.id = result)) THEN
+		RAISE EXCEPTION USING ERRCODE = 'undefined_object', MESSAGE = CASE WHEN version IS NULL THEN format('model "%s" has no version that you may use', model)
+			ELSE format('version %s of model "%s" does not exist', version, model) END;
+	END IF;
 	IF NOT rigalpha.may_use_model(model) THEN
 		RAISE EXCEPTION 'permission denied for model "%"', model
 			USING ERRCODE = 'insufficient_privilege', HINT = 'An admin can grant it: SELECT rigalpha.grant_model(model, role).';
@@ -1518,7 +1530,7 @@ COMMENT ON FUNCTION rigalpha.usable_version(name, integer)
 
 CREATE FUNCTION rigalpha.model_payload(model text, version integer DEFAULT NULL)
 	RETURNS TABLE (id integer, version integer, payload bytea)
-	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+	LANGUAGE sql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 	SELECT v.id, v.version, v.payload FROM rigalpha.model_versions v
@@ -1556,7 +1568,7 @@ CREATE FUNCTION rigalpha.ingest_models() RETURNS TABLE (machine_id integer, vers
 COMMENT ON FUNCTION rigalpha.ingest_models()
 	IS 'Version that scores each machine when readings arrive: the latest deployed for it, else the latest fleet model that has its sensors';
 
-CREATE FUNCTION rigalpha.deploy(model name, version integer, machine text DEFAULT NULL) RETURNS void
+CREATE FUNCTION rigalpha.deploy_version(model name, version integer, machine text) RETURNS void
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 	AS $$
@@ -1566,14 +1578,25 @@ BEGIN
 	IF version IS NULL THEN
 		RAISE EXCEPTION 'version must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	PERFORM FROM rigalpha.model_registry r WHERE r.model = deploy.model FOR UPDATE;
-	SELECT v.status, v.machine INTO target FROM rigalpha.model_versions v WHERE v.id = rigalpha.find_version(deploy.model, deploy.version);
+	PERFORM FROM rigalpha.model_registry r WHERE r.model = deploy_version.model FOR UPDATE;
+	SELECT v.status, v.machine INTO target FROM rigalpha.model_versions v WHERE v.id = rigalpha.find_version(deploy_version.model, deploy_version.version);
 	IF target.status <> 'ready' THEN
 		RAISE EXCEPTION 'version % of model "%" is %', version, model, target.status
 			USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Only a version that is ready can be deployed.';
 	END IF;
 	INSERT INTO rigalpha.model_deployments (model, version, machine)
-		VALUES (deploy.model, deploy.version, coalesce(deploy.machine, target.machine));
+		VALUES (deploy_version.model, deploy_version.version, coalesce(deploy_version.machine, target.machine));
+END
+$$;
+COMMENT ON FUNCTION rigalpha.deploy_version(name, integer, text) IS 'deploy() for a job, whose asker was let in before';
+
+CREATE FUNCTION rigalpha.deploy(model name, version integer, machine text DEFAULT NULL) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+BEGIN
+	PERFORM rigalpha.require_admin();
+	PERFORM rigalpha.deploy_version(model, version, machine);
 END
 $$;
 COMMENT ON FUNCTION rigalpha.deploy(name, integer, text)
@@ -1584,6 +1607,7 @@ CREATE FUNCTION rigalpha.undeploy(model name) RETURNS void
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 BEGIN
+	PERFORM rigalpha.require_admin();
 	PERFORM FROM rigalpha.model_registry r WHERE r.model = undeploy.model FOR UPDATE;
 	PERFORM rigalpha.find_version(model, NULL);
 	INSERT INTO rigalpha.model_deployments (model, version, machine)
@@ -1600,6 +1624,7 @@ DECLARE
 	latest rigalpha.model_deployments;
 	former rigalpha.model_deployments;
 BEGIN
+	PERFORM rigalpha.require_admin();
 	PERFORM FROM rigalpha.model_registry r WHERE r.model = rollback_model.model FOR UPDATE;
 	IF NOT EXISTS (SELECT FROM rigalpha.model_versions v WHERE v.model = rollback_model.model) THEN
 		RAISE EXCEPTION 'model "%" does not exist', model USING ERRCODE = 'undefined_object';
@@ -1627,6 +1652,7 @@ CREATE FUNCTION rigalpha.drop_model(model name, version integer DEFAULT NULL) RE
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 BEGIN
+	PERFORM rigalpha.require_admin();
 	PERFORM FROM rigalpha.model_registry r WHERE r.model = drop_model.model FOR UPDATE;
 	IF NOT EXISTS (SELECT FROM rigalpha.model_versions v WHERE v.model = drop_model.model) THEN
 		RAISE EXCEPTION 'model "%" does not exist', model USING ERRCODE = 'undefined_object';
@@ -1654,6 +1680,7 @@ CREATE FUNCTION rigalpha.grant_model(model name, role name) RETURNS void
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 BEGIN
+	PERFORM rigalpha.require_admin();
 	IF NOT EXISTS (SELECT FROM rigalpha.model_versions v WHERE v.model = grant_model.model) THEN
 		RAISE EXCEPTION 'model "%" does not exist', model USING ERRCODE = 'undefined_object';
 	END IF;
@@ -1678,6 +1705,7 @@ CREATE FUNCTION rigalpha.revoke_model(model name, role name) RETURNS void
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 BEGIN
+	PERFORM rigalpha.require_admin();
 	DELETE FROM rigalpha.model_grants g WHERE g.model = revoke_model.model AND g.role = revoke_model.role;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'model "%" is not granted to role "%"', model, role USING ERRCODE = 'undefined_object';
@@ -1712,7 +1740,7 @@ BEGIN
 			store_model.source_rows, store_model.data_from, store_model.data_to, store_model.metrics, store_model.payload,
 			header.payload_crc, store_model.isa, (SELECT e.extversion FROM pg_extension e WHERE e.extname = 'rigalpha'));
 	IF store_model.deploy AND header.usable THEN
-		PERFORM rigalpha.deploy(store_model.model, store_model.version);
+		PERFORM rigalpha.deploy_version(store_model.model, store_model.version, NULL);
 	END IF;
 	RETURN NEXT;
 END
@@ -1721,9 +1749,14 @@ COMMENT ON FUNCTION rigalpha.store_model(name, text, bytea, jsonb, text, bigint,
 	IS 'Checks a payload and makes it the next version of a model; for train() and import_model()';
 
 CREATE FUNCTION rigalpha.export_model(model name, version integer DEFAULT NULL) RETURNS bytea
-	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
-	AS $$ SELECT v.payload FROM rigalpha.model_versions v WHERE v.id = rigalpha.find_version(export_model.model, export_model.version) $$;
+	AS $$
+BEGIN
+	PERFORM rigalpha.require_admin();
+	RETURN (SELECT v.payload FROM rigalpha.model_versions v WHERE v.id = rigalpha.find_version(export_model.model, export_model.version));
+END
+$$;
 COMMENT ON FUNCTION rigalpha.export_model(name, integer) IS 'A version as bytes for import_model(), by default the one deployed last';
 
 CREATE FUNCTION rigalpha.import_model(model name, payload bytea, deploy boolean DEFAULT false) RETURNS integer
@@ -1733,6 +1766,7 @@ CREATE FUNCTION rigalpha.import_model(model name, payload bytea, deploy boolean 
 DECLARE
 	stored record;
 BEGIN
+	PERFORM rigalpha.require_admin();
 	IF payload IS NULL THEN
 		RAISE EXCEPTION 'payload must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
@@ -1759,17 +1793,25 @@ CREATE FUNCTION rigalpha.signal_job(process integer) RETURNS boolean
 	AS 'MODULE_PATHNAME', 'rig_signal_job';
 COMMENT ON FUNCTION rigalpha.signal_job(integer) IS 'Interrupts the process of a job; see cancel_job()';
 
+-- All users of the sidecar share its login.
+CREATE FUNCTION rigalpha.owns_job(requested_by name) RETURNS boolean
+	LANGUAGE sql STABLE PARALLEL RESTRICTED SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$ SELECT requested_by = session_user AND session_user <> 'rigalpha_web' OR rigalpha.is_admin() $$;
+COMMENT ON FUNCTION rigalpha.owns_job(name) IS 'True for the login that asked for a job, and for admins';
+
 CREATE FUNCTION rigalpha.job(id bigint)
 	RETURNS TABLE (id bigint, model name, algorithm text, machine text, state text, phase text, progress float8, version integer,
 		message text, requested_by name, acting_role name, created_at timestamptz, started_at timestamptz, finished_at timestamptz)
-	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+	LANGUAGE sql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 	-- Messages may quote values of the source.
 	SELECT j.id, j.model, j.algorithm, j.machine, j.state, j.phase, j.progress, j.version,
-		CASE WHEN j.requested_by = session_user OR pg_has_role(rigalpha.asking_role(), 'rigalpha_admin', 'USAGE') THEN j.message END,
+		CASE WHEN rigalpha.owns_job(j.requested_by) THEN j.message END,
 		j.requested_by, j.acting_role, j.created_at, j.started_at, j.finished_at
-	FROM rigalpha.jobs j WHERE j.id = job.id
+	FROM rigalpha.jobs j
+	WHERE j.id = job.id AND (rigalpha.owns_job(j.requested_by) OR j.machine IS NOT NULL AND rigalpha.may_read_machine(j.machine))
 	$$;
 COMMENT ON FUNCTION rigalpha.job(bigint) IS 'State of a training job: queued, running, done, failed or cancelled, with phase and progress';
 
@@ -1781,10 +1823,11 @@ DECLARE
 	target rigalpha.jobs;
 BEGIN
 	SELECT j.* INTO target FROM rigalpha.jobs j WHERE j.id = cancel_job.id FOR UPDATE;
-	IF target.id IS NULL THEN
+	IF target.id IS NULL
+		OR NOT (rigalpha.owns_job(target.requested_by) OR target.machine IS NOT NULL AND rigalpha.may_read_machine(target.machine)) THEN
 		RAISE EXCEPTION 'job % does not exist', id USING ERRCODE = 'undefined_object';
 	END IF;
-	IF target.requested_by <> session_user AND NOT pg_has_role(rigalpha.asking_role(), 'rigalpha_admin', 'USAGE') THEN
+	IF NOT rigalpha.owns_job(target.requested_by) THEN
 		RAISE EXCEPTION 'permission denied for job %', id
 			USING ERRCODE = 'insufficient_privilege', HINT = 'Who asked for it, or an admin, may cancel it.';
 	END IF;
@@ -1814,7 +1857,7 @@ COMMENT ON FUNCTION rigalpha.auto_model(text) IS 'Name of the model that is trai
 
 CREATE FUNCTION rigalpha.training_readings(machine text, max_rows integer DEFAULT 50000)
 	RETURNS TABLE (machine_id integer, ts timestamptz, state smallint, sensor_values float8[])
-	LANGUAGE sql STABLE PARALLEL SAFE
+	LANGUAGE sql STABLE PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 	SELECT r.machine_id, r.ts, r.state, r.sensor_values
@@ -1828,7 +1871,7 @@ COMMENT ON FUNCTION rigalpha.training_readings(text, integer) IS 'The newest rea
 
 -- One row per machine: what scores it, and whether training is due. Growth is judged by the
 -- counter of machine_state: counting readings every few seconds would cost too much.
-CREATE FUNCTION rigalpha.training_plan()
+CREATE FUNCTION rigalpha.fleet_training_plan()
 	RETURNS TABLE (machine_id integer, machine text, readings bigint, version_id integer, job_id bigint, due boolean,
 		blocked text, next_training_at timestamptz)
 	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
@@ -1868,6 +1911,14 @@ CREATE FUNCTION rigalpha.training_plan()
 		ORDER BY j.id DESC LIMIT 1) done ON true
 	CROSS JOIN LATERAL (SELECT CASE WHEN last.state IN ('failed', 'cancelled') THEN last.finished_at + interval '1 h' END AS until) backoff
 	$$;
+COMMENT ON FUNCTION rigalpha.fleet_training_plan() IS 'training_plan() of every machine, for the clock of the worker';
+
+CREATE FUNCTION rigalpha.training_plan()
+	RETURNS TABLE (machine_id integer, machine text, readings bigint, version_id integer, job_id bigint, due boolean,
+		blocked text, next_training_at timestamptz)
+	LANGUAGE sql STABLE PARALLEL RESTRICTED SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$ SELECT p.* FROM rigalpha.fleet_training_plan() p WHERE p.machine_id = ANY ((SELECT rigalpha.readable_machines())::integer[]) $$;
 COMMENT ON FUNCTION rigalpha.training_plan() IS 'What scores each machine, and whether its automatic training is due; see training_info';
 
 CREATE FUNCTION rigalpha.training_tick() RETURNS bigint
@@ -1894,7 +1945,7 @@ BEGIN
 	END IF;
 	-- Machines without a model first, then the oldest model.
 	SELECT p.machine, p.readings INTO target
-		FROM rigalpha.training_plan() p LEFT JOIN rigalpha.model_versions v ON v.id = p.version_id
+		FROM rigalpha.fleet_training_plan() p LEFT JOIN rigalpha.model_versions v ON v.id = p.version_id
 		WHERE p.due ORDER BY v.created_at NULLS FIRST, p.machine_id LIMIT 1;
 	IF target.machine IS NULL THEN
 		RETURN NULL;
@@ -1914,38 +1965,38 @@ COMMENT ON FUNCTION rigalpha.training_tick()
 	IS 'Clock of the background worker, every few seconds: gives up jobs whose process is gone, and starts an automatic training that is due';
 -- Scores are STABLE, because the name of a model stands for the version that is deployed.
 CREATE FUNCTION rigalpha.score(model name, sensors float8[]) RETURNS float8
-	LANGUAGE c STABLE STRICT PARALLEL SAFE
+	LANGUAGE c STABLE STRICT PARALLEL RESTRICTED
 	AS 'MODULE_PATHNAME', 'rig_score';
 COMMENT ON FUNCTION rigalpha.score(name, float8[]) IS 'Risk 0..1 of one reading by itself, values in the order of the model''s features; null = not scorable';
 
 CREATE FUNCTION rigalpha.score_json(model name, sensors jsonb) RETURNS float8
-	LANGUAGE c STABLE STRICT PARALLEL SAFE
+	LANGUAGE c STABLE STRICT PARALLEL RESTRICTED
 	AS 'MODULE_PATHNAME', 'rig_score_json';
 COMMENT ON FUNCTION rigalpha.score_json(name, jsonb) IS 'Risk 0..1 of one reading by itself, values by sensor name; null = not scorable';
 
 CREATE FUNCTION rigalpha.score_detail(model name, sensors jsonb, version integer DEFAULT NULL,
 	OUT risk float8, OUT p_value float8, OUT is_anomaly boolean, OUT if_score float8, OUT pca_t2 float8, OUT pca_q float8,
 	OUT max_z float8, OUT missing_fraction real, OUT warmup boolean, OUT model_version integer)
-	LANGUAGE c STABLE PARALLEL SAFE
+	LANGUAGE c STABLE PARALLEL RESTRICTED
 	AS 'MODULE_PATHNAME', 'rig_score_detail';
 COMMENT ON FUNCTION rigalpha.score_detail(name, jsonb, integer)
 	IS 'Risk of one reading with the p-value and what each detector says; version null = the deployed one';
 
 CREATE FUNCTION rigalpha.score_window(model name, win float8[]) RETURNS float8
-	LANGUAGE c STABLE STRICT PARALLEL SAFE
+	LANGUAGE c STABLE STRICT PARALLEL RESTRICTED
 	AS 'MODULE_PATHNAME', 'rig_score_window';
 COMMENT ON FUNCTION rigalpha.score_window(name, float8[])
 	IS 'Risk 0..1 of the last of 20 consecutive readings by all detectors; the readings oldest first, flat or one per row';
 
 CREATE FUNCTION rigalpha.lstm_score(model name, sensors float8[]) RETURNS float8
-	LANGUAGE c STABLE WINDOW PARALLEL SAFE
+	LANGUAGE c STABLE WINDOW PARALLEL RESTRICTED
 	AS 'MODULE_PATHNAME', 'rig_lstm_score';
 COMMENT ON FUNCTION rigalpha.lstm_score(name, float8[])
 	IS 'Window function: risk 0..1 by the LSTM autoencoder alone, OVER (PARTITION BY machine ORDER BY ts); null for the first 19 rows';
 
 CREATE FUNCTION rigalpha.explain(model name, sensors jsonb, top_n integer DEFAULT 5)
 	RETURNS TABLE (rank integer, sensor text, contribution float8, value float8, expected float8, z float8, direction text, method text)
-	LANGUAGE c STABLE STRICT PARALLEL SAFE ROWS 5
+	LANGUAGE c STABLE STRICT PARALLEL RESTRICTED ROWS 5
 	AS 'MODULE_PATHNAME', 'rig_explain_reading';
 COMMENT ON FUNCTION rigalpha.explain(name, jsonb, integer)
 	IS 'Sensors that made one reading risky, with shares that sum to 1 over all sensors; no row below risk 0.5';
@@ -2253,7 +2304,8 @@ CREATE FUNCTION rigalpha.audit_note(note text, machine text DEFAULT NULL) RETURN
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 	SELECT rigalpha.audit_event('note', 'user', 'note', left(audit_note.note, 2000), NULL, NULL,
-		(SELECT m.id FROM rigalpha.machines m WHERE m.name = audit_note.machine))
+		(SELECT m.id FROM rigalpha.machines m WHERE m.name = audit_note.machine
+			AND m.id = ANY ((SELECT rigalpha.readable_machines())::integer[])))
 	$$;
 COMMENT ON FUNCTION rigalpha.audit_note(text, text) IS 'Writes a note of the user into the audit log, on the chain of a machine if one is named';
 
@@ -2319,7 +2371,7 @@ CREATE FUNCTION rigalpha.audit_decode(payload bytea, OUT kind text, OUT session_
 	AS 'MODULE_PATHNAME', 'rig_audit_decode';
 COMMENT ON FUNCTION rigalpha.audit_decode(bytea) IS 'The parts of an audit entry; null when the bytes are none';
 
-CREATE VIEW rigalpha.audit_log AS
+CREATE VIEW rigalpha.audit_log WITH (security_invoker = true, security_barrier = true) AS
 	SELECT l.chain, l.seq, e.id AS entry_id, e.at, d.*
 	FROM rigalpha.audit_links l
 	JOIN rigalpha.audit_entries e ON e.id = l.entry_id
@@ -2534,6 +2586,41 @@ CREATE FUNCTION rigalpha.visible_machines() RETURNS integer[]
 	AS 'MODULE_PATHNAME', 'rig_visible_machines';
 COMMENT ON FUNCTION rigalpha.visible_machines()
 	IS 'Machines that this user may see: all for an admin, none without a user or before a given password was changed';
+
+CREATE FUNCTION rigalpha.is_user() RETURNS boolean
+	LANGUAGE c STABLE PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'rig_is_user';
+COMMENT ON FUNCTION rigalpha.is_user() IS 'True when the transaction acts for a user who has changed the first password';
+
+CREATE FUNCTION rigalpha.is_admin_user() RETURNS boolean
+	LANGUAGE c STABLE PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'rig_is_admin_user';
+COMMENT ON FUNCTION rigalpha.is_admin_user() IS 'is_user(), and the user has role admin; unlike is_admin(), never for a login that is no user';
+
+CREATE FUNCTION rigalpha.visible_machine_names() RETURNS text[]
+	LANGUAGE sql STABLE PARALLEL RESTRICTED SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$ SELECT ARRAY(SELECT m.name FROM rigalpha.machines m WHERE m.id = ANY ((SELECT rigalpha.visible_machines())::integer[])) $$;
+COMMENT ON FUNCTION rigalpha.visible_machine_names() IS 'Names of visible_machines()';
+
+CREATE FUNCTION rigalpha.readable_machines() RETURNS integer[]
+	LANGUAGE c STABLE PARALLEL RESTRICTED
+	AS 'MODULE_PATHNAME', 'rig_readable_machines';
+COMMENT ON FUNCTION rigalpha.readable_machines()
+	IS 'visible_machines(), or all for a role of the session that bypasses row security; for functions that read as the owner';
+
+CREATE FUNCTION rigalpha.may_read_machine(machine text) RETURNS boolean
+	LANGUAGE sql STABLE PARALLEL RESTRICTED SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT CASE
+		WHEN (SELECT r.rolsuper OR r.rolbypassrls FROM pg_roles r WHERE r.oid = rigalpha.asking_role()) OR rigalpha.is_admin_user() THEN true
+		WHEN machine IS NULL THEN rigalpha.is_user()
+		ELSE machine = ANY ((SELECT rigalpha.visible_machine_names())::text[])
+	END
+	$$;
+COMMENT ON FUNCTION rigalpha.may_read_machine(text)
+	IS 'True when the caller may see what is of a machine, or, without a machine, of the fleet; for functions that read as the owner';
 
 CREATE FUNCTION rigalpha.session_expiry(created_at timestamptz, last_seen timestamptz) RETURNS timestamptz
 	LANGUAGE c STABLE STRICT PARALLEL SAFE
@@ -3547,7 +3634,7 @@ END
 $$;
 COMMENT ON FUNCTION rigalpha.audit_tick() IS 'What is due for the audit log from time to time: the guard is looked at, new links are taken into the tree';
 
-CREATE VIEW rigalpha.audit_export AS
+CREATE VIEW rigalpha.audit_export WITH (security_invoker = true, security_barrier = true) AS
 	SELECT l.chain, l.seq, l.epoch, l.entry_id, encode(e.payload, 'hex') AS payload_hex, encode(l.prev, 'hex') AS prev_hex,
 		encode(l.leaf, 'hex') AS leaf_hex, encode(l.link, 'hex') AS link_hex, t.idx
 	FROM rigalpha.audit_links l
@@ -3669,6 +3756,46 @@ CREATE FUNCTION rigalpha.device_tick() RETURNS void
 	DELETE FROM rigalpha.ingest_keys k WHERE k.at < clock_timestamp() - interval '24 hours';
 	$$;
 COMMENT ON FUNCTION rigalpha.device_tick() IS 'Forgets keys of requests after a day';
+-- What may go from the audit log: old entries that somebody has a copy of, and single ones that must be erased. Links and
+-- tree stay, and an entry of kind retention says what went; see "Retention and erasure" in docs/audit.md.
+-- Entries of this kind (13) stay, since they are what tells a pruned entry from a stolen one.
+CREATE INDEX audit_entries_retention ON rigalpha.audit_entries (id) WHERE kind = 13;
+COMMENT ON INDEX rigalpha.audit_entries_retention IS 'Finds the entries that allow others to be missing';
+
+CREATE FUNCTION rigalpha.audit_segment(before timestamptz) RETURNS SETOF rigalpha.audit_export
+	LANGUAGE sql STABLE STRICT PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT l.chain, l.seq, l.epoch, l.entry_id, encode(e.payload, 'hex'), encode(l.prev, 'hex'), encode(l.leaf, 'hex'), encode(l.link, 'hex'), t.idx
+	FROM rigalpha.audit_entries e
+	JOIN rigalpha.audit_links l ON l.entry_id = e.id
+	JOIN rigalpha.audit_tree t ON t.chain = l.chain AND t.seq = l.seq
+	WHERE e.at < before AND e.kind <> 13
+		AND t.idx < (SELECT max(c.size) FROM rigalpha.audit_checkpoints c JOIN rigalpha.node n ON n.epoch = c.epoch)
+	ORDER BY t.idx
+	$$;
+COMMENT ON FUNCTION rigalpha.audit_segment(timestamptz)
+	IS 'Entries that audit_prune() would delete, as audit_export has them: older than before, and covered by the newest checkpoint of this epoch';
+
+CREATE FUNCTION rigalpha.audit_segment_hash(before timestamptz) RETURNS bytea
+	LANGUAGE c STABLE STRICT PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'rig_audit_segment_hash';
+COMMENT ON FUNCTION rigalpha.audit_segment_hash(timestamptz)
+	IS 'SHA-256 of what COPY (SELECT * FROM rigalpha.audit_segment(before)) TO STDOUT WITH (FORMAT csv, HEADER) writes';
+
+CREATE FUNCTION rigalpha.audit_prune(before timestamptz, segment_sha256 bytea) RETURNS bigint
+	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO'
+	AS 'MODULE_PATHNAME', 'rig_audit_prune';
+COMMENT ON FUNCTION rigalpha.audit_prune(timestamptz, bytea)
+	IS 'Deletes the entries of audit_segment(before), given the hash of their exported copy; returns how many. Their links stay. For admins';
+
+CREATE FUNCTION rigalpha.audit_redact(entry_id bigint, reason text) RETURNS void
+	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'rig_audit_redact';
+COMMENT ON FUNCTION rigalpha.audit_redact(bigint, text) IS 'Erases what an entry says, not that it was; its link stays. For admins';
 CREATE FUNCTION rigalpha.setup() RETURNS text
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
@@ -3707,6 +3834,7 @@ CREATE FUNCTION rigalpha.adopt() RETURNS integer
 DECLARE
 	new_epoch integer;
 BEGIN
+	PERFORM rigalpha.require_admin();
 	SELECT epoch INTO new_epoch FROM rigalpha.node FOR UPDATE;
 	IF new_epoch IS NULL THEN
 		RAISE EXCEPTION 'rigalpha is not set up in this database'
@@ -3727,18 +3855,26 @@ END
 $$;
 COMMENT ON FUNCTION rigalpha.adopt() IS 'Accepts a restored, copied or upgraded database as this node; returns its epoch';
 
+CREATE FUNCTION rigalpha.readiness(OUT ready boolean, OUT reason text)
+	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT rigalpha.node_is_current(),
+		CASE WHEN rigalpha.node_is_current() THEN NULL
+			WHEN EXISTS (SELECT FROM rigalpha.node) THEN 'restored or copied from another database; run SELECT rigalpha.adopt()'
+			ELSE 'not set up; run SELECT rigalpha.setup()' END
+	$$;
+COMMENT ON FUNCTION rigalpha.readiness() IS 'Whether this database may store readings, and if not why';
+
+-- With the rights of the caller: it counts what row security shows.
 CREATE FUNCTION rigalpha.status(OUT version text, OUT ready boolean, OUT reason text, OUT epoch integer, OUT machines integer,
 	OUT sensors integer, OUT readings bigint, OUT newest_ts timestamptz, OUT dead_letters bigint, OUT kafka_sources integer,
 	OUT kafka_running integer, OUT kafka_lag bigint, OUT kafka_rate float8, OUT kafka_gaps bigint,
 	OUT machines_scored integer, OUT trainings_running integer, OUT incidents_open integer, OUT lstm_stride integer)
-	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+	LANGUAGE sql STABLE PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp
 	AS $$
-	SELECT (SELECT extversion FROM pg_extension WHERE extname = 'rigalpha'),
-		rigalpha.node_is_current(),
-		CASE WHEN rigalpha.node_is_current() THEN NULL
-			WHEN EXISTS (SELECT FROM rigalpha.node) THEN 'restored or copied from another database; run SELECT rigalpha.adopt()'
-			ELSE 'not set up; run SELECT rigalpha.setup()' END,
+	SELECT (SELECT extversion FROM pg_extension WHERE extname = 'rigalpha'), r.ready, r.reason,
 		(SELECT n.epoch FROM rigalpha.node n),
 		(SELECT count(*)::integer FROM rigalpha.machines),
 		(SELECT count(DISTINCT ms.sensor_id)::integer FROM rigalpha.machine_sensors ms),
@@ -3750,14 +3886,15 @@ CREATE FUNCTION rigalpha.status(OUT version text, OUT ready boolean, OUT reason 
 		(SELECT sum(k.lag)::bigint FROM rigalpha.kafka_status k),
 		(SELECT sum(k.rate) FROM rigalpha.kafka_status k),
 		(SELECT count(*) FROM rigalpha.kafka_gaps),
-		(SELECT count(*)::integer FROM rigalpha.ingest_models()),
+		(SELECT count(p.version_id)::integer FROM rigalpha.training_plan() p),
 		(SELECT count(*)::integer FROM rigalpha.jobs j WHERE j.state = 'running'),
 		(SELECT count(*)::integer FROM rigalpha.incidents i WHERE i.ended IS NULL),
 		(SELECT max(st.window_stride)::integer FROM rigalpha.machine_state st
 			WHERE st.received_at > statement_timestamp() - interval '1 min')
+	FROM rigalpha.readiness() r
 	$$;
 COMMENT ON FUNCTION rigalpha.status()
-	IS 'One-row summary of the installation; lstm_stride = every how many readings the windowed detectors ran lately, more than rigalpha.lstm_stride means that load is being shed';
+	IS 'One-row summary of the installation, as far as the caller may see it; lstm_stride = every how many readings the windowed detectors ran lately, more than rigalpha.lstm_stride means that load is being shed';
 
 -- DROP EXTENSION would drop every reading with it, without a word. A view that is not part of the
 -- extension but depends on its tables makes it refuse, unless CASCADE is said.
@@ -3767,6 +3904,7 @@ CREATE FUNCTION rigalpha.protect_data(enabled boolean DEFAULT true) RETURNS bool
 	SET client_min_messages = warning
 	AS $$
 BEGIN
+	PERFORM rigalpha.require_admin();
 	IF enabled THEN
 		CREATE OR REPLACE VIEW rigalpha.data_guard AS
 			SELECT 'DROP EXTENSION would drop all readings'::text AS reason FROM rigalpha.readings WHERE false;
@@ -3804,7 +3942,7 @@ COMMENT ON COLUMN rigalpha.simulator_control.pid IS 'Its process';
 COMMENT ON COLUMN rigalpha.simulator_control.heartbeat_at IS 'When it last wrote here';
 COMMENT ON COLUMN rigalpha.simulator_control.sent IS 'Messages sent';
 COMMENT ON COLUMN rigalpha.simulator_control.note IS 'What it says of itself';
-CREATE VIEW rigalpha_api.machines AS
+CREATE VIEW rigalpha_api.machines WITH (security_invoker = true, security_barrier = true) AS
 	SELECT m.id, m.name, m.label, rigalpha.state_name(st.state) AS state, st.ts, st.received_at,
 		round((extract(epoch FROM st.received_at - st.ts) * 1000)::numeric, 3)::float8 AS latency_ms,
 		round((extract(epoch FROM clock_timestamp() - st.ts) * 1000)::numeric)::float8 AS age_ms,
@@ -3826,7 +3964,7 @@ COMMENT ON COLUMN rigalpha_api.machines.sensors IS 'Sensors that the machine has
 COMMENT ON COLUMN rigalpha_api.machines.risk IS 'Risk 0..1 of the newest scored reading; null = none yet';
 COMMENT ON COLUMN rigalpha_api.machines.incidents IS 'Kinds of its open incidents; null = none';
 
-CREATE VIEW rigalpha_api.machine_sensors AS
+CREATE VIEW rigalpha_api.machine_sensors WITH (security_invoker = true, security_barrier = true) AS
 	SELECT m.name AS machine, s.name, s.label, s.unit, s.category, s.normal_min, s.normal_max, s.origin, ss.position,
 		coalesce(ms.display_order, ss.position) AS display_order, ss.value, ss.ts
 	FROM rigalpha.sensor_state ss
@@ -3847,7 +3985,7 @@ COMMENT ON COLUMN rigalpha_api.machine_sensors.display_order IS 'Order in the da
 COMMENT ON COLUMN rigalpha_api.machine_sensors.value IS 'Newest value; null = never sent';
 COMMENT ON COLUMN rigalpha_api.machine_sensors.ts IS 'Device time of that value';
 
-CREATE VIEW rigalpha_api.sensors AS
+CREATE VIEW rigalpha_api.sensors WITH (security_invoker = true, security_barrier = true) AS
 	SELECT s.name, s.label, s.unit, s.category, s.normal_min, s.normal_max, s.origin FROM rigalpha.sensors s;
 COMMENT ON VIEW rigalpha_api.sensors IS 'Dictionary of sensors';
 COMMENT ON COLUMN rigalpha_api.sensors.name IS 'Sensor name';
@@ -3858,7 +3996,7 @@ COMMENT ON COLUMN rigalpha_api.sensors.normal_min IS 'Low end of the normal rang
 COMMENT ON COLUMN rigalpha_api.sensors.normal_max IS 'High end of the normal range';
 COMMENT ON COLUMN rigalpha_api.sensors.origin IS 'builtin, discovered or custom';
 
-CREATE VIEW rigalpha_api.live AS
+CREATE VIEW rigalpha_api.live WITH (security_invoker = true, security_barrier = true) AS
 	SELECT st.machine_id, m.name AS machine, rigalpha.state_name(st.state) AS state, st.ts, st.received_at,
 		round((extract(epoch FROM st.received_at - st.ts) * 1000)::numeric, 3)::float8 AS latency_ms, st.readings,
 		(SELECT jsonb_object_agg(s.name, st.sensor_values[ms.position])
@@ -3879,7 +4017,7 @@ COMMENT ON COLUMN rigalpha_api.live."values" IS 'Newest value of each sensor by 
 COMMENT ON COLUMN rigalpha_api.live.risk IS 'Risk 0..1 of the newest scored reading; null = none yet';
 COMMENT ON COLUMN rigalpha_api.live.incidents IS 'Kinds of open incidents; null = none';
 
-CREATE VIEW rigalpha_api.incidents AS
+CREATE VIEW rigalpha_api.incidents WITH (security_invoker = true, security_barrier = true) AS
 	SELECT i.id, m.name AS machine, i.kind, i.started, i.ended, i.peak_ts, i.peak_risk, i.model_version, i.top_sensors,
 		i.explanation, i.detail
 	FROM rigalpha.incidents i JOIN rigalpha.machines m ON m.id = i.machine_id;
@@ -3888,7 +4026,7 @@ COMMENT ON COLUMN rigalpha_api.incidents.machine IS 'Machine';
 
 CREATE FUNCTION rigalpha_api.readings(machine text, from_ts timestamptz, to_ts timestamptz, sensor_names text[] DEFAULT NULL,
 	max_rows integer DEFAULT 5000) RETURNS json
-	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+	LANGUAGE sql STABLE PARALLEL RESTRICTED
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 	WITH target AS (SELECT m.id, m.name FROM rigalpha.machines m WHERE m.name = readings.machine),
@@ -3913,13 +4051,13 @@ CREATE FUNCTION rigalpha_api.readings(machine text, from_ts timestamptz, to_ts t
 COMMENT ON FUNCTION rigalpha_api.readings(text, timestamptz, timestamptz, text[], integer)
 	IS 'Readings of one machine in a time range, by column, times in Unix milliseconds; the newest max_rows of them; null = unknown machine';
 
-CREATE VIEW rigalpha_api.status AS SELECT * FROM rigalpha.status();
+CREATE VIEW rigalpha_api.status WITH (security_invoker = true, security_barrier = true) AS SELECT * FROM rigalpha.status();
 COMMENT ON VIEW rigalpha_api.status IS 'One-row summary of the installation';
 
-CREATE VIEW rigalpha_api.kafka_status AS SELECT * FROM rigalpha.kafka_status;
+CREATE VIEW rigalpha_api.kafka_status WITH (security_invoker = true, security_barrier = true) AS SELECT * FROM rigalpha.kafka_status;
 COMMENT ON VIEW rigalpha_api.kafka_status IS 'State of the Kafka workers';
 
-CREATE VIEW rigalpha_api.dead_letters AS
+CREATE VIEW rigalpha_api.dead_letters WITH (security_invoker = true, security_barrier = true) AS
 	SELECT d.id, d.received_at, d.source, d."partition", d."offset", d.reading_index, d.machine, d.field, d.reason, d.detail,
 		d.payload_size, d.replayed_at
 	FROM rigalpha.dead_letters d;
@@ -4258,12 +4396,6 @@ COMMENT ON FUNCTION rigalpha_api.readings_csv(text, timestamptz, timestamptz, te
 	IS 'The next readings of a machine after one as lines of CSV, how many, and the time of the last; the first lines begin with the header; csv is null for an unknown machine';
 
 -- What the sidecar asks before anybody has logged in, and what a user may know of the own account.
-CREATE FUNCTION rigalpha.readiness(OUT ready boolean, OUT reason text)
-	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
-	SET search_path = pg_catalog, pg_temp
-	AS $$ SELECT s.ready, s.reason FROM rigalpha.status() s $$;
-COMMENT ON FUNCTION rigalpha.readiness() IS 'Whether this database may store readings, and if not why';
-
 CREATE FUNCTION rigalpha_api.me() RETURNS json
 	LANGUAGE sql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
@@ -4279,13 +4411,13 @@ CREATE FUNCTION rigalpha_api.me() RETURNS json
 	$$;
 COMMENT ON FUNCTION rigalpha_api.me()
 	IS 'Account of this user: name, role, whether the password must be changed or a second factor is asked for, visible machines, session; null = nobody';
-CREATE VIEW rigalpha.models AS
+CREATE VIEW rigalpha.models WITH (security_invoker = true, security_barrier = true) AS
 	SELECT v.model, v.version, v.id AS version_id, v.algorithm, v.machine, v.status,
 		EXISTS (SELECT FROM rigalpha.current_deployments d WHERE d.version_id = v.id) AS deployed,
 		(SELECT max(d.deployed_at) FROM rigalpha.current_deployments d WHERE d.version_id = v.id) AS deployed_at,
 		coalesce((SELECT r.restricted FROM rigalpha.model_registry r WHERE r.model = v.model), false) AS restricted,
 		cardinality(v.feature_names) AS features, v.feature_names, v.source_rows AS rows_used, v.data_from, v.data_to,
-		v.options, v.metrics, octet_length(v.payload) AS payload_size, v.created_by, v.created_at
+		v.options, v.metrics, v.payload_size, v.created_by, v.created_at
 	FROM rigalpha.model_versions v;
 COMMENT ON VIEW rigalpha.models IS 'Versions of all models, and which are deployed';
 COMMENT ON COLUMN rigalpha.models.model IS 'Name of the model';
@@ -4308,7 +4440,7 @@ COMMENT ON COLUMN rigalpha.models.payload_size IS 'Size of the model in bytes';
 COMMENT ON COLUMN rigalpha.models.created_by IS 'Login that trained or imported it';
 COMMENT ON COLUMN rigalpha.models.created_at IS 'When it was stored';
 
-CREATE VIEW rigalpha.training_info AS
+CREATE VIEW rigalpha.training_info WITH (security_invoker = true, security_barrier = true) AS
 	SELECT p.machine_id, p.machine,
 		CASE
 			WHEN p.blocked = 'busy' AND j.phase = 'training' THEN format('training: %s %%', floor(100 * j.progress))
@@ -4341,10 +4473,10 @@ COMMENT ON COLUMN rigalpha.training_info.rows_used IS 'Rows that it was trained 
 COMMENT ON COLUMN rigalpha.training_info.next_training_at IS 'When automatic training is due next; null = not by time';
 COMMENT ON COLUMN rigalpha.training_info.job_id IS 'Training job that runs, else the last automatic one; see job()';
 
-CREATE VIEW rigalpha_api.models AS SELECT * FROM rigalpha.models;
+CREATE VIEW rigalpha_api.models WITH (security_invoker = true, security_barrier = true) AS SELECT * FROM rigalpha.models;
 COMMENT ON VIEW rigalpha_api.models IS 'Versions of all models, and which are deployed';
 
-CREATE VIEW rigalpha_api.training AS SELECT * FROM rigalpha.training_info;
+CREATE VIEW rigalpha_api.training WITH (security_invoker = true, security_barrier = true) AS SELECT * FROM rigalpha.training_info;
 COMMENT ON VIEW rigalpha_api.training IS 'One row per machine: what scores its readings, and how far its training is';
 
 -- The columns of these views mean what they mean in the relations that they show.
@@ -4399,6 +4531,95 @@ CREATE FUNCTION rigalpha.worker_checkpoint_exported(size bigint, note text) RETU
 	WHERE c.size = worker_checkpoint_exported.size AND c.note = worker_checkpoint_exported.note
 	$$;
 COMMENT ON FUNCTION rigalpha.worker_checkpoint_exported(bigint, text) IS 'Notes that the brokers have a checkpoint';
+-- Who sees which rows. Every table is under row security, for its owner too: what runs as the owner
+-- (ingest, worker, functions with SECURITY DEFINER) has a policy of its own, and a user sees the rows
+-- of the own machines. A role without a policy sees nothing, whatever is granted to it. The functions
+-- stand in sub-selects, so that they run once per query and not once per row.
+DO $$
+DECLARE
+	-- Conditions on rows, for whoever has rigalpha_viewer.
+	mine CONSTANT text := '= ANY ((SELECT rigalpha.visible_machines())::integer[])';
+	named CONSTANT text := '= ANY ((SELECT rigalpha.visible_machine_names())::text[])';
+	known_user CONSTANT text := '(SELECT rigalpha.is_user())';
+	admin CONSTANT text := '(SELECT rigalpha.is_admin_user())';
+	subject record;
+	command text;
+BEGIN
+	FOR subject IN
+		SELECT c.oid::regclass AS relation FROM pg_catalog.pg_class c
+		WHERE c.relnamespace = 'rigalpha'::pg_catalog.regnamespace AND c.relkind IN ('r', 'p') ORDER BY c.relname
+	LOOP
+		EXECUTE pg_catalog.format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', subject.relation);
+		EXECUTE pg_catalog.format('CREATE POLICY owner ON %s TO rigalpha_owner USING (true) WITH CHECK (true)', subject.relation);
+		EXECUTE pg_catalog.format('COMMENT ON POLICY owner ON %s IS %L', subject.relation, 'What runs as the owner checks for itself what it may do');
+	END LOOP;
+
+	FOR subject IN
+		SELECT * FROM (VALUES
+			-- A machine that was just made is not among those that the query sees yet.
+			('machines', 'id ' || mine || ' OR ' || admin, 'Machines of the user'),
+			('machine_sensors', 'machine_id ' || mine, 'Of machines of the user'),
+			('machine_state', 'machine_id ' || mine, 'Of machines of the user'),
+			('readings', 'machine_id ' || mine, 'Of machines of the user'),
+			('incidents', 'machine_id ' || mine, 'Of machines of the user'),
+			('thresholds', 'CASE WHEN machine_id IS NULL THEN ' || known_user || ' ELSE machine_id ' || mine || ' END',
+				'Of machines of the user, and those of the fleet'),
+			('sensor_aliases', 'CASE WHEN machine_id IS NULL THEN ' || known_user || ' ELSE machine_id ' || mine || ' END',
+				'Of machines of the user, and those of the fleet'),
+			('sensors', known_user, 'All, for every user'),
+			('model_versions', 'CASE WHEN machine IS NULL THEN ' || known_user || ' ELSE machine ' || named || ' OR ' || admin || ' END',
+				'Of machines of the user, and those of the fleet'),
+			('model_deployments', 'CASE WHEN machine IS NULL THEN ' || known_user || ' ELSE machine ' || named || ' OR ' || admin || ' END',
+				'Of machines of the user, and those of the fleet'),
+			('model_registry', admin || ' OR model IN (SELECT v.model FROM rigalpha.model_versions v)', 'Models of which the user sees a version'),
+			('jobs', 'machine ' || named || ' OR ' || admin, 'Of machines of the user; the others for admins'),
+			('dead_letters', 'machine ' || named || ' OR ' || admin,
+				'Of machines of the user; those that name no machine, or one that there is not, for admins'),
+			('model_grants', admin, 'For admins'),
+			('simulator_control', admin, 'For admins'),
+			('node', admin, 'For admins'),
+			('kafka_sources', admin, 'For admins'),
+			('kafka_offsets', admin, 'For admins'),
+			('kafka_workers', admin, 'For admins'),
+			('kafka_gaps', admin, 'For admins'),
+			('audit_entries', admin, 'For admins'),
+			('audit_links', admin, 'For admins'),
+			('audit_chains', admin, 'For admins'),
+			('audit_checkpoints', admin, 'For admins'),
+			('audit_tree', admin, 'For admins'),
+			('audit_nodes', admin, 'For admins'),
+			('audit_guards', admin, 'For admins')
+		) AS p (relation, condition, explanation)
+	LOOP
+		EXECUTE pg_catalog.format('CREATE POLICY users ON rigalpha.%I FOR SELECT TO rigalpha_viewer USING (%s)', subject.relation, subject.condition);
+		EXECUTE pg_catalog.format('COMMENT ON POLICY users ON rigalpha.%I IS %L', subject.relation, subject.explanation);
+	END LOOP;
+
+	-- A policy for each command: one for all would be tried for every SELECT, too.
+	FOR subject IN
+		SELECT * FROM (VALUES
+			('machines', '{INSERT,UPDATE}'::text[]),
+			('sensors', '{INSERT,UPDATE,DELETE}'),
+			('thresholds', '{INSERT,UPDATE,DELETE}'),
+			('kafka_sources', '{INSERT,UPDATE,DELETE}'),
+			('sensor_aliases', '{INSERT,UPDATE,DELETE}'),
+			('machine_sensors', '{UPDATE}'),
+			('simulator_control', '{INSERT,UPDATE,DELETE}')
+		) AS w (relation, commands)
+	LOOP
+		FOREACH command IN ARRAY subject.commands LOOP
+			EXECUTE pg_catalog.format('CREATE POLICY %I ON rigalpha.%I FOR %s TO rigalpha_admin %s %s', 'admins_' || pg_catalog.lower(command),
+				subject.relation, command, CASE WHEN command <> 'INSERT' THEN pg_catalog.format('USING (%s)', admin) END,
+				CASE WHEN command <> 'DELETE' THEN pg_catalog.format('WITH CHECK (%s)', admin) END);
+			EXECUTE pg_catalog.format('COMMENT ON POLICY %I ON rigalpha.%I IS %L', 'admins_' || pg_catalog.lower(command), subject.relation,
+				'For a user with role admin');
+		END LOOP;
+	END LOOP;
+
+	CREATE POLICY simulators ON rigalpha.simulator_control TO rigalpha_simulator USING (true) WITH CHECK (true);
+	COMMENT ON POLICY simulators ON rigalpha.simulator_control IS 'A simulator reads its switches and says how it is';
+END
+$$;
 -- Everything belongs to rigalpha_owner, who cannot log in; functions are closed to the public
 -- and then opened to the role that needs them.
 DO $$
@@ -4452,7 +4673,8 @@ GRANT EXECUTE ON FUNCTION rigalpha.create_first_admin, rigalpha.create_user, rig
 
 GRANT SELECT, INSERT, UPDATE ON rigalpha.simulator_control TO rigalpha_simulator;
 
-GRANT SELECT ON rigalpha.dead_letters, rigalpha.simulator_control TO rigalpha_operator;
+GRANT SELECT ON rigalpha.simulator_control TO rigalpha_operator;
+GRANT SELECT ON rigalpha.dead_letters TO rigalpha_admin;
 GRANT SELECT ON rigalpha.node, rigalpha.kafka_sources, rigalpha.kafka_offsets, rigalpha.kafka_workers TO rigalpha_admin;
 
 -- By column: keys come from their sequences (readings of a deleted machine must not get another
@@ -4476,7 +4698,7 @@ GRANT EXECUTE ON FUNCTION rigalpha.setup, rigalpha.adopt, rigalpha.protect_data,
 	rigalpha.replay_dead_letters, rigalpha.ensure_partitions TO rigalpha_admin;
 
 GRANT SELECT ON rigalpha.models, rigalpha.training_info, rigalpha.current_deployments TO rigalpha_viewer;
-GRANT EXECUTE ON FUNCTION rigalpha.options, rigalpha.training_settings, rigalpha.training_plan, rigalpha.ingest_models, rigalpha.auto_model,
+GRANT EXECUTE ON FUNCTION rigalpha.options, rigalpha.training_settings, rigalpha.training_plan, rigalpha.auto_model,
 	rigalpha.may_use_model, rigalpha.model_payload, rigalpha.training_readings, rigalpha.job, rigalpha.cancel_job TO rigalpha_viewer;
 GRANT SELECT ON rigalpha.model_registry, rigalpha.model_versions, rigalpha.model_deployments, rigalpha.model_grants, rigalpha.jobs TO rigalpha_admin;
 GRANT EXECUTE ON FUNCTION rigalpha.train, rigalpha.train_async, rigalpha.deploy, rigalpha.undeploy, rigalpha.rollback_model, rigalpha.drop_model,
@@ -4513,3 +4735,19 @@ GRANT EXECUTE ON FUNCTION rigalpha_api.me TO rigalpha_viewer;
 GRANT EXECUTE ON FUNCTION rigalpha.note_refusal TO rigalpha_web;
 ALTER ROLE rigalpha_web SET log_parameter_max_length = 0;
 ALTER ROLE rigalpha_web SET log_parameter_max_length_on_error = 0;
+
+-- Row security: what policies call, and the columns behind the views, which are read with the rights of the caller. The
+-- bytes of a dead letter may hold readings of other machines, and those of a model are for who may use it.
+GRANT EXECUTE ON FUNCTION rigalpha.is_user, rigalpha.is_admin_user, rigalpha.visible_machine_names, rigalpha.readiness TO rigalpha_viewer;
+GRANT SELECT (id, received_at, source, "partition", "offset", message_time, reading_index, machine, field, reason, detail, payload_id,
+	payload_size, replayed_at) ON rigalpha.dead_letters TO rigalpha_viewer;
+GRANT SELECT (id, machine, state, phase, progress, message) ON rigalpha.jobs TO rigalpha_viewer;
+GRANT SELECT (id, model, version, algorithm, machine, status, feature_names, options, source_rows, data_from, data_to, metrics, payload_size,
+	created_by, created_at) ON rigalpha.model_versions TO rigalpha_viewer;
+GRANT SELECT ON rigalpha.model_registry, rigalpha.model_deployments TO rigalpha_viewer;
+GRANT SELECT (epoch) ON rigalpha.node TO rigalpha_viewer;
+GRANT SELECT (id, name, brokers, topic, workers, paused) ON rigalpha.kafka_sources TO rigalpha_viewer;
+GRANT SELECT ON rigalpha.kafka_workers, rigalpha.kafka_offsets TO rigalpha_viewer;
+
+-- What goes from the audit log goes by these, which ask for an admin themselves.
+GRANT EXECUTE ON FUNCTION rigalpha.audit_segment, rigalpha.audit_segment_hash, rigalpha.audit_prune, rigalpha.audit_redact TO rigalpha_admin;
