@@ -121,7 +121,8 @@ read_entry(RigAuditEntry *entry, RigArena *arena, const RigAuditNode *node, cons
 		entry->kind != RIG_AUDIT_RETENTION || entry->entry_id != (uint64) number(row, columns, AUTHORITY_ID) ||
 		memcmp(entry->log_id, node->log_id, sizeof(entry->log_id)) != 0)
 		return false;
-	place = rig_audit_chain(node, (int32) number(row, columns, AUTHORITY_EPOCH), (int32) number(row, columns, AUTHORITY_CHAIN));
+	place = rig_audit_chain(node, (int32) number(row, columns, AUTHORITY_EPOCH),
+							(int32) number(row, columns, AUTHORITY_CHAIN));
 	rig_audit_leaf(hasher, bytes, VARSIZE_ANY_EXHDR(payload), leaf);
 	rig_audit_link(hasher, &place, (uint64) number(row, columns, AUTHORITY_SEQ), prev, leaf, expected);
 	return memcmp(expected, link, RIG_DIGEST_SIZE) == 0;

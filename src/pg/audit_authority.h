@@ -29,6 +29,7 @@ typedef struct RigAuditAuthorities
 extern void rig_audit_authorities(RigAuditAuthorities *authorities, const RigAuditNode *node, const RigHasher *hasher);
 
 /* What allows the entry of a place to be missing; NULL when nothing does. */
-extern const RigAuditRange *rig_audit_authority(RigAuditAuthorities *authorities, int32 chain, int64 seq, int64 entry_id);
+extern const RigAuditRange *rig_audit_authority(RigAuditAuthorities *authorities, int32 chain, int64 seq,
+												int64 entry_id);
 
 #endif

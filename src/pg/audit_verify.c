@@ -286,7 +286,8 @@ is_gone(Verifier *v, const Row *row)
 	range = rig_audit_authority(&v->authorities, row->chain, row->seq, row->entry_id);
 	if (range == NULL)
 		return false;
-	if (v->gone == NULL || v->gone->entry_id != range->entry_id || v->gone_from.chain != row->chain || row->seq != v->gone_to + 1)
+	if (v->gone == NULL || v->gone->entry_id != range->entry_id || v->gone_from.chain != row->chain ||
+		row->seq != v->gone_to + 1)
 	{
 		report_gone(v);
 		v->gone = range;
