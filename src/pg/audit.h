@@ -83,11 +83,15 @@ extern void rig_audit_stream_end(struct pg_cryptohash_ctx *hash, uint8 *digest);
 struct TriggerData;
 extern bool rig_audit_may_erase(const struct TriggerData *data);
 
-/* Runs what follows as the owner of the audit tables, until rig_audit_end_owner() or an error. */
+/*
+ * Runs what follows as the owner of the audit tables, until rig_audit_end_owner() or an error. His policy lets him see all rows,
+ * but does not count where row_security is off, as in the sessions of pg_restore: it is on meanwhile.
+ */
 typedef struct RigAuditOwner
 {
 	Oid			user;
 	int			context;
+	int			settings;		/* level to return to; 0 = no setting was changed */
 } RigAuditOwner;
 
 extern void rig_audit_begin_owner(RigAuditOwner *saved);
