@@ -78,6 +78,7 @@ typedef struct RigAuditOwner
 {
 	Oid			user;
 	int			context;
+	int			row_security_level;
 } RigAuditOwner;
 
 extern void rig_audit_begin_owner(RigAuditOwner *saved);

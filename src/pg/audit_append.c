@@ -88,11 +88,13 @@ rig_audit_begin_owner(RigAuditOwner *saved)
 	GetUserIdAndSecContext(&saved->user, &saved->context);
 	SetUserIdAndSecContext(((Form_pg_class) GETSTRUCT(tuple))->relowner, saved->context | SECURITY_LOCAL_USERID_CHANGE);
 	ReleaseSysCache(tuple);
+	saved->row_security_level = rig_row_security_on();
 }
 
 void
 rig_audit_end_owner(const RigAuditOwner *saved)
 {
+	rig_row_security_restore(saved->row_security_level);
 	SetUserIdAndSecContext(saved->user, saved->context);
 }
 

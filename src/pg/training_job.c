@@ -323,7 +323,7 @@ static void
 read_source(RigTraining *training)
 {
 	MemoryContext caller = begin_transaction();
-	RigCaller	login;
+	RigCaller	login = {0};
 
 	if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(job.role)))
 		ereport(ERROR,
