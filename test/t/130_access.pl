@@ -47,7 +47,7 @@ sql(q{
 	SELECT rigalpha.train('fleet', 'rigalpha.readings', 'iforest', options => '{"trees":5}');
 	INSERT INTO rigalpha.jobs (model, source_text, algorithm, machine, options, seed, deploy, settings, state, acting_role, requested_by)
 		SELECT concat('of.', m), 'x', 'iforest', m, '{}', 1, true, '{}', 'failed', 'x', 'x' FROM unnest('{A,B,NULL}'::text[]) AS m;
-	SELECT rigalpha.grant_model('fleet', 'rigalpha_viewer');
+	SELECT rigalpha.grant_model('fleet', 'rigalpha_viewer'), rigalpha.grant_model('of.B', 'rigalpha_admin');
 	SELECT rigalpha.create_kafka_source('source', 'broker:9092', 'topic');
 	INSERT INTO rigalpha.kafka_offsets (source_id, "partition") SELECT id, 0 FROM rigalpha.kafka_sources;
 	INSERT INTO rigalpha.kafka_workers (source_id, slot, slots) SELECT id, 0, 1 FROM rigalpha.kafka_sources;
