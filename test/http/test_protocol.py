@@ -292,7 +292,7 @@ class StartTest(unittest.TestCase):
             self.assertIn("RIGALPHA_TLS_CERTIFICATE", json.loads(result.stderr)["message"])
 
     def test_insecure_is_said(self):
-        with stack.sidecar(listen="0.0.0.0:0", insecure="on", origins="http://rig.example") as server:
+        with stack.sidecar(listen="0.0.0.0:0", insecure="on", origins="http://rig.example", anonymous_ingest="off") as server:
             self.assertIn("insecure", [line["event"] for line in server.log()])
             for host, status in (("192.0.2.7:80", 200), ("rig.example", 200), ("rebound.example", 421)):
                 self.assertEqual(server.get("/healthz", {"Host": host}).status, status, host)

@@ -114,7 +114,8 @@ class TlsTest(unittest.TestCase):
         with secure_sidecar(web_root=page) as server, contextlib.ExitStack() as exits:
             stack.wait_until(lambda: b" 200 " in exchange(connect(server), REQUEST.replace(b"/healthz", b"/readyz")))
             stream = exits.enter_context(connect(server))
-            stream.sendall(b"GET /api/v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            token = stack.admin_session(stack.shared())
+            stream.sendall(b"GET /api/v1/stream HTTP/1.1\r\nHost: localhost\r\nCookie: %s=%s\r\n\r\n" % (stack.COOKIE.encode(), token.encode()))
             received = stream.recv(65536)
             body = json.dumps(stack.reading(machine)).encode()
             answer = exchange(connect(server), b"POST /api/v1/ingest HTTP/1.1\r\nHost: localhost\r\nOrigin: https://localhost:%d\r\n"
@@ -129,7 +130,7 @@ class TlsTest(unittest.TestCase):
             self.assertEqual(large.partition(b"\r\n\r\n")[2], content)
 
     def test_off_loopback(self):
-        with secure_sidecar(listen="0.0.0.0:0") as server:
+        with secure_sidecar(listen="0.0.0.0:0", anonymous_ingest="off") as server:
             with connect(server) as client:
                 self.assertIn(b" 200 ", exchange(client))
             self.assertNotIn("insecure", [line["event"] for line in server.log()])
