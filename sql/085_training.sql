@@ -45,10 +45,12 @@ CREATE FUNCTION rigalpha.remove_version(id integer) RETURNS void
 COMMENT ON FUNCTION rigalpha.remove_version(integer) IS 'Deletes a row of model_versions; see drop_model()';
 
 CREATE FUNCTION rigalpha.may_use_model(model name) RETURNS boolean
-	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+	LANGUAGE sql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 	SELECT NOT EXISTS (SELECT FROM rigalpha.model_registry r WHERE r.model = may_use_model.model AND r.restricted)
+		-- One that is not there for the caller is answered for as any that is not there.
+		OR NOT EXISTS (SELECT FROM rigalpha.model_versions v WHERE v.model = may_use_model.model AND rigalpha.may_read_machine(v.machine))
 		OR pg_has_role(rigalpha.asking_role(), 'rigalpha_admin', 'USAGE')
 		OR EXISTS (SELECT FROM rigalpha.model_grants g JOIN pg_roles r ON r.rolname = g.role
 			WHERE g.model = may_use_model.model AND pg_has_role(rigalpha.asking_role(), r.oid, 'USAGE'))

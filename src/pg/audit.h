@@ -91,7 +91,7 @@ typedef struct RigAuditOwner
 {
 	Oid			user;
 	int			context;
-	int			settings;		/* level to return to; 0 = no setting was changed */
+	int			row_security_level;
 } RigAuditOwner;
 
 extern void rig_audit_begin_owner(RigAuditOwner *saved);

@@ -90,19 +90,13 @@ rig_audit_begin_owner(RigAuditOwner *saved)
 	GetUserIdAndSecContext(&saved->user, &saved->context);
 	SetUserIdAndSecContext(((Form_pg_class) GETSTRUCT(tuple))->relowner, saved->context | SECURITY_LOCAL_USERID_CHANGE);
 	ReleaseSysCache(tuple);
-	saved->settings = 0;
-	if (!row_security)
-	{
-		saved->settings = NewGUCNestLevel();
-		(void) set_config_option("row_security", "on", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	}
+	saved->row_security_level = rig_row_security_on();
 }
 
 void
 rig_audit_end_owner(const RigAuditOwner *saved)
 {
-	if (saved->settings != 0)
-		AtEOXact_GUC(true, saved->settings);
+	rig_row_security_restore(saved->row_security_level);
 	SetUserIdAndSecContext(saved->user, saved->context);
 }
 

@@ -1453,10 +1453,12 @@ CREATE FUNCTION rigalpha.remove_version(id integer) RETURNS void
 COMMENT ON FUNCTION rigalpha.remove_version(integer) IS 'Deletes a row of model_versions; see drop_model()';
 
 CREATE FUNCTION rigalpha.may_use_model(model name) RETURNS boolean
-	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+	LANGUAGE sql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 	SELECT NOT EXISTS (SELECT FROM rigalpha.model_registry r WHERE r.model = may_use_model.model AND r.restricted)
+		-- One that is not there for the caller is answered for as any that is not there.
+		OR NOT EXISTS (SELECT FROM rigalpha.model_versions v WHERE v.model = may_use_model.model AND rigalpha.may_read_machine(v.machine))
 		OR pg_has_role(rigalpha.asking_role(), 'rigalpha_admin', 'USAGE')
 		OR EXISTS (SELECT FROM rigalpha.model_grants g JOIN pg_roles r ON r.rolname = g.role
 			WHERE g.model = may_use_model.model AND pg_has_role(rigalpha.asking_role(), r.oid, 'USAGE'))
@@ -4621,6 +4623,21 @@ BEGIN
 
 	CREATE POLICY simulators ON rigalpha.simulator_control TO rigalpha_simulator USING (true) WITH CHECK (true);
 	COMMENT ON POLICY simulators ON rigalpha.simulator_control IS 'A simulator reads its switches and says how it is';
+END
+$$;
+
+-- What runs as the owner finds its rows also where a session has said row_security = off, as pg_restore does: that
+-- makes a query fail which row security would touch.
+DO $$
+DECLARE
+	routine regprocedure;
+BEGIN
+	FOR routine IN
+		SELECT p.oid::regprocedure FROM pg_catalog.pg_proc p
+		WHERE p.pronamespace IN ('rigalpha'::pg_catalog.regnamespace, 'rigalpha_api'::pg_catalog.regnamespace) AND p.prosecdef ORDER BY p.oid
+	LOOP
+		EXECUTE pg_catalog.format('ALTER FUNCTION %s SET row_security = on', routine);
+	END LOOP;
 END
 $$;
 -- Everything belongs to rigalpha_owner, who cannot log in; functions are closed to the public
