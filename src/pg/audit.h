@@ -84,8 +84,8 @@ struct TriggerData;
 extern bool rig_audit_may_erase(const struct TriggerData *data);
 
 /*
- * Runs what follows as the owner of the audit tables, until rig_audit_end_owner() or an error. His policy lets him see all rows,
- * but does not count where row_security is off, as in the sessions of pg_restore: it is on meanwhile.
+ * Runs what follows as the owner of the audit tables, until rig_audit_end_owner() or an error. His policy lets him see
+ * all rows, but does not count where row_security is off, as in the sessions of pg_restore: it is on meanwhile.
  */
 typedef struct RigAuditOwner
 {
