@@ -470,7 +470,7 @@ COMMENT ON FUNCTION rigalpha.training_readings(text, integer) IS 'The newest rea
 -- counter of machine_state: counting readings every few seconds would cost too much.
 CREATE FUNCTION rigalpha.fleet_training_plan()
 	RETURNS TABLE (machine_id integer, machine text, readings bigint, version_id integer, job_id bigint, due boolean,
-		blocked text, next_training_at timestamptz)
+		blocked text, next_training_at timestamptz, failure text)
 	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 	AS $$
@@ -493,7 +493,9 @@ CREATE FUNCTION rigalpha.fleet_training_plan()
 			WHEN v.id IS NULL AND auto.declined OR v.model <> auto.model THEN NULL
 			WHEN backoff.until > now() THEN backoff.until
 			WHEN v.source_rows >= 50000 AND s.retrain_interval > interval '0' THEN greatest(v.created_at + s.retrain_interval, now())
-		END
+		END,
+		-- Of an automatic training only, which reads nothing but its machine: the messages of others may quote what their source read.
+		CASE WHEN backoff.until > now() THEN format('training %s: %s', last.state, last.message) END
 	FROM rigalpha.training_settings() s
 	CROSS JOIN rigalpha.machines m
 	JOIN rigalpha.machine_state st ON st.machine_id = m.id
@@ -512,7 +514,7 @@ COMMENT ON FUNCTION rigalpha.fleet_training_plan() IS 'training_plan() of every 
 
 CREATE FUNCTION rigalpha.training_plan()
 	RETURNS TABLE (machine_id integer, machine text, readings bigint, version_id integer, job_id bigint, due boolean,
-		blocked text, next_training_at timestamptz)
+		blocked text, next_training_at timestamptz, failure text)
 	LANGUAGE sql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 	AS $$ SELECT p.* FROM rigalpha.fleet_training_plan() p WHERE p.machine_id = ANY ((SELECT rigalpha.readable_machines())::integer[]) $$;

@@ -233,6 +233,14 @@ is(in_session('admin',      'SELECT string_agg(name, $$,$$ ORDER BY name) FROM r
 is(in_session('fresh',      'SELECT count(*) FROM rigalpha_api.sensors'),                 '0',   'of an admin who has not changed the first password');
 is(in_session('operator_a', 'SET LOCAL ROLE rigalpha_admin; SELECT string_agg(DISTINCT machine, $$,$$) FROM rigalpha.reading_values'), 'A', 'a stronger role shows no more');
 
+note 'messages of jobs, and answers from a part of the log';
+sql(q{UPDATE rigalpha.jobs SET message = 'no number: "secret of B"' WHERE machine = 'A' AND model = 'of.A'});
+like(answer('SELECT message FROM rigalpha.jobs', 'operator_a'), qr/permission denied for table jobs/, 'a message may quote what the source of the training read, of any machine');
+is(answer(q{SELECT count(*) FROM rigalpha.job((SELECT max(id) FROM all_jobs WHERE machine = 'A')) WHERE message IS NULL}, 'operator_a'), '1', 'so a user gets the state without it');
+sql(q{ALTER TABLE rigalpha.machines DISABLE TRIGGER USER; UPDATE rigalpha.machines SET label = 'forged' WHERE name = 'A'; ALTER TABLE rigalpha.machines ENABLE TRIGGER USER});
+is(answer(q{SELECT problem FROM rigalpha.audit_reconcile('rigalpha.machines')}, 'admin'), 'EDITED', 'an admin hears of a row that was edited past the log');
+like(answer(q{SELECT problem FROM rigalpha.audit_reconcile('rigalpha.machines')}, 'unmapped'), qr/permission denied/, 'who sees neither log nor rows is not told that all is well');
+
 note 'a training that a user of the sidecar asked for reads as that user';
 sub wait_job
 {

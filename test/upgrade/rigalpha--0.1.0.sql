@@ -1878,7 +1878,7 @@ COMMENT ON FUNCTION rigalpha.training_readings(text, integer) IS 'The newest rea
 -- counter of machine_state: counting readings every few seconds would cost too much.
 CREATE FUNCTION rigalpha.fleet_training_plan()
 	RETURNS TABLE (machine_id integer, machine text, readings bigint, version_id integer, job_id bigint, due boolean,
-		blocked text, next_training_at timestamptz)
+		blocked text, next_training_at timestamptz, failure text)
 	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 	AS $$
@@ -1901,7 +1901,9 @@ CREATE FUNCTION rigalpha.fleet_training_plan()
 			WHEN v.id IS NULL AND auto.declined OR v.model <> auto.model THEN NULL
 			WHEN backoff.until > now() THEN backoff.until
 			WHEN v.source_rows >= 50000 AND s.retrain_interval > interval '0' THEN greatest(v.created_at + s.retrain_interval, now())
-		END
+		END,
+		-- Of an automatic training only, which reads nothing but its machine: the messages of others may quote what their source read.
+		CASE WHEN backoff.until > now() THEN format('training %s: %s', last.state, last.message) END
 	FROM rigalpha.training_settings() s
 	CROSS JOIN rigalpha.machines m
 	JOIN rigalpha.machine_state st ON st.machine_id = m.id
@@ -1920,7 +1922,7 @@ COMMENT ON FUNCTION rigalpha.fleet_training_plan() IS 'training_plan() of every 
 
 CREATE FUNCTION rigalpha.training_plan()
 	RETURNS TABLE (machine_id integer, machine text, readings bigint, version_id integer, job_id bigint, due boolean,
-		blocked text, next_training_at timestamptz)
+		blocked text, next_training_at timestamptz, failure text)
 	LANGUAGE sql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 	AS $$ SELECT p.* FROM rigalpha.fleet_training_plan() p WHERE p.machine_id = ANY ((SELECT rigalpha.readable_machines())::integer[]) $$;
@@ -2406,6 +2408,10 @@ DECLARE
 			AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_trigger'::regclass AND d.objid = t.oid
 				AND d.refclassid = 'pg_class'::regclass AND d.refobjid = relation AND d.refobjsubid = a.attnum));
 BEGIN
+	-- Who sees a part of the log or of the rows, or nothing, would be told that all is well.
+	IF NOT rigalpha.is_admin_user() AND (row_security_active('rigalpha.audit_entries'::regclass) OR row_security_active(relation)) THEN
+		RAISE EXCEPTION 'permission denied: this is for users with role admin' USING ERRCODE = 'insufficient_privilege';
+	END IF;
 	IF key_columns IS NULL THEN
 		RAISE EXCEPTION 'table % has no primary key', relation
 			USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Without one its rows cannot be told apart.';
@@ -4037,10 +4043,12 @@ COMMENT ON COLUMN rigalpha_api.incidents.machine IS 'Machine';
 
 CREATE FUNCTION rigalpha_api.readings(machine text, from_ts timestamptz, to_ts timestamptz, sensor_names text[] DEFAULT NULL,
 	max_rows integer DEFAULT 5000) RETURNS json
-	LANGUAGE sql STABLE PARALLEL RESTRICTED
+	LANGUAGE sql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 	AS $$
-	WITH target AS (SELECT m.id, m.name FROM rigalpha.machines m WHERE m.name = readings.machine),
+	-- As the owner, asking once: the policy of readings would search every partition for every machine of the user.
+	WITH target AS (SELECT m.id, m.name FROM rigalpha.machines m
+		WHERE m.name = readings.machine AND m.id = ANY ((SELECT rigalpha.readable_machines())::integer[])),
 	newest AS (
 		SELECT r.ts, r.state, r.sensor_values
 		FROM rigalpha.readings r
@@ -4460,7 +4468,7 @@ CREATE VIEW rigalpha.training_info WITH (security_invoker = true, security_barri
 			WHEN v.id IS NOT NULL THEN format('trained on %s readings at %s', v.source_rows, to_char(v.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'))
 			WHEN p.blocked = 'off' THEN 'automatic training is off'
 			WHEN p.blocked = 'undeployed' THEN 'automatic training is off: its model was undeployed'
-			WHEN p.blocked = 'backoff' THEN format('training %s: %s', j.state, j.message)
+			WHEN p.blocked = 'backoff' THEN p.failure
 			WHEN p.readings < s.auto_train_readings THEN format('warming up: %s of %s readings', p.readings, s.auto_train_readings)
 			ELSE 'waiting for a training process'
 		END AS state,
@@ -4767,7 +4775,7 @@ ALTER ROLE rigalpha_web SET log_parameter_max_length_on_error = 0;
 GRANT EXECUTE ON FUNCTION rigalpha.is_user, rigalpha.is_admin_user, rigalpha.visible_machine_names, rigalpha.readiness TO rigalpha_viewer;
 GRANT SELECT (id, received_at, source, "partition", "offset", message_time, reading_index, machine, field, reason, detail, payload_id,
 	payload_size, replayed_at) ON rigalpha.dead_letters TO rigalpha_viewer;
-GRANT SELECT (id, machine, state, phase, progress, message) ON rigalpha.jobs TO rigalpha_viewer;
+GRANT SELECT (id, machine, state, phase, progress) ON rigalpha.jobs TO rigalpha_viewer;
 GRANT SELECT (id, model, version, algorithm, machine, status, feature_names, options, source_rows, data_from, data_to, metrics, payload_size,
 	created_by, created_at) ON rigalpha.model_versions TO rigalpha_viewer;
 GRANT SELECT ON rigalpha.model_registry, rigalpha.model_deployments TO rigalpha_viewer;
