@@ -1,6 +1,5 @@
 """Who may call which route about which machine, and that whatever acts leaves an entry: for every route that the program has."""
 import json
-import subprocess
 import time
 import unittest
 
@@ -16,12 +15,6 @@ OWN = (401, 2, 2, 2, 2)
 ADMIN = (401, 403, 403, 403, 2)
 
 
-def routes():
-    """Method, pattern and access of each route that the program has."""
-    return [line.split() for line in subprocess.run(
-        [stack.PROGRAM, "--routes"], check=True, capture_output=True, text=True).stdout.splitlines()]
-
-
 class AccessTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -29,7 +22,7 @@ class AccessTest(unittest.TestCase):
         cls.machine = stack.unique("access")
         assert cls.server.ingest(stack.reading(cls.machine)).status == 200
         cls.root = people.person(cls.server, "admin")
-        cls.routes = routes()
+        cls.routes = stack.routes()
 
     def new_user(self):
         return people.person(self.server, "viewer").name
@@ -185,7 +178,7 @@ class MachinesTest(unittest.TestCase):
 
     def paths(self):
         """GET routes but the stream, as functions of a machine's name; those without one in the path get it as a parameter."""
-        for method, pattern, access in routes():
+        for method, pattern, access in stack.routes():
             if method == "GET" and access in ("user", "own") and pattern != API + "/stream":
                 yield pattern + ("" if "{}" in pattern else "?machine={}")
 
