@@ -1,9 +1,13 @@
 """Points of docs/security_checklist.md that concern all of the server, not one route."""
+import base64
 import json
 import pathlib
 import re
+import subprocess
 import unittest
+import urllib.parse
 
+import people
 import stack
 from stack import JSON
 
@@ -102,3 +106,57 @@ class PointsTest(unittest.TestCase):
                 answer = self.server.request("POST", "/api/v1/ingest", form, JSON)
                 self.assertEqual(answer.status, status, answer.body[:300])
                 self.assertEqual(answer.json()["status"], status)
+
+    def test_dump_holds_no_secret(self):
+        """Point 29: nothing that a dump or a row holds opens a door, neither as it is nor decoded."""
+        machine, name = stack.unique(), stack.unique("dumped")
+        self.assertEqual(self.server.ingest(stack.reading(machine)).status, 200)
+        admin = people.person(self.server, "admin")
+        given = admin.request("POST", "/api/v1/users", {"name": name, "role": "viewer"}).json()["one_time_password"]
+        device = admin.request("POST", "/api/v1/tokens", {"machine": machine, "name": "t"}).json()["token"]
+        session = stack.make_session(name)
+        dump = subprocess.run(["pg_dump", "-h", "127.0.0.1"], check=True, capture_output=True, text=True, timeout=60).stdout
+        self.assertIn(name, dump)
+        self.assertIn(device[4:12], dump)
+        for secret in (given, device, device[13:], session, admin.token, stack.PASSWORD):
+            for form in (secret, secret.encode().hex(), base64.b64encode(secret.encode()).decode()):
+                self.assertNotIn(form, dump)
+        # The hash of a token has the size of one: it is not taken for it.
+        row = stack.sql("SELECT encode(s.token_hash, 'hex'), (SELECT encode(t.secret_hash, 'hex') FROM rigalpha.api_tokens t WHERE t.id ="
+                        f" '{device[4:12]}') FROM rigalpha.sessions s WHERE s.token_hash = rigalpha.secret_hash('{session}')")[0]
+        self.assertEqual(self.server.get("/api/v1/me", session=session).status, 200)
+        for stored in row:
+            text = base64.urlsafe_b64encode(bytes.fromhex(stored)).decode().rstrip("=")
+            self.assertEqual(self.server.get("/api/v1/me", session=text).status, 401)
+            answer = self.server.ingest(stack.reading(machine), dict(JSON, Authorization=f"Bearer {device[:13]}{text}"))
+            self.assertEqual(answer.status, 401)
+
+    def test_sql_in_every_string(self):
+        """Point 33: of what clients send nothing becomes a part of a statement; it is kept, and found again, as it is."""
+        text = "'); DROP TABLE rigalpha.readings; -- $1 %s \\"
+        machine, sensor, letter = f"{stack.unique('m')} {text}", f"s {text}", f"l {text} {stack.unique('x')}"
+        answer = self.server.ingest({"machine_id": machine, "timestamp": "now" + text, "sensors": {sensor: 1}})
+        self.assertEqual(answer.status, 422, answer.body)
+        answer = self.server.ingest(dict(stack.reading(machine, 1, **{sensor: 4.25}), state=text, **{text: text}))
+        self.assertEqual(answer.status, 200, answer.body)
+        self.assertEqual(self.server.ingest(json.dumps({"machine_id": letter + "x" * 64})).status, 422)
+        path = "/api/v1/machines/" + urllib.parse.quote(machine, safe="")
+        self.assertEqual(self.server.get(path).json()["name"], machine)
+        self.assertEqual([row["name"] for row in self.server.get(path + "/sensors").json()["sensors"]], [sensor])
+        parameters = urllib.parse.urlencode({"machine": machine, "sensors": sensor})
+        self.assertEqual(self.server.get(f"{path}/readings?{parameters}").json()["values"], {sensor: [4.25]})
+        self.assertIn(sensor.encode(), self.server.get(f"/api/v1/export.csv?{parameters}").body)
+        letters = self.server.get("/api/v1/dead-letters?limit=5").body.decode()
+        self.assertIn(json.dumps(machine, ensure_ascii=False), letters)
+        self.assertEqual(stack.sql("SELECT count(*) FROM rigalpha.dead_letters WHERE position(convert_to($x$" + letter.replace("\\", "\\\\")
+                                   + "$x$, 'UTF8') IN payload) > 0"), [["1"]])
+        quoted = urllib.parse.quote(text, safe="")
+        for query in (f"user={quoted}", f"kind={quoted}", f"machine={quoted}", f"before={quoted}", f"chain={quoted}"):
+            self.assertIn(self.server.get("/api/v1/audit?" + query).status, (200, 400, 404), query)
+        for query in (f"from={quoted}", f"limit={quoted}"):
+            self.assertEqual(self.server.get(f"{path}/readings?{query}").status, 400, query)
+        self.assertEqual(self.server.login(text, text, text).status, 401)
+        for method, name in (("DELETE", "sessions"), ("DELETE", "tokens"), ("PATCH", "users")):
+            answer = self.server.request(method, f"/api/v1/{name}/{quoted}", '{"role":"viewer"}', JSON, self.server.session)
+            self.assertEqual(answer.status, 404, name)
+        self.assertEqual(stack.count_readings(machine.replace("'", "''")), 1)
