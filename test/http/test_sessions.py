@@ -128,6 +128,25 @@ class StreamEndTest(SessionCase):
         self.assertEqual(self.server.get("/api/v1/me", session=token).status, 401)
         self.assertEqual(self.server.login(name, PASSWORD).status, 401)
 
+    def test_disabled_by_an_admin(self):
+        """Point 25: with the settings that a server has by itself, at once for requests, within 15 seconds for streams."""
+        with stack.sidecar() as server:
+            server.wait_ready()
+            for by_route in (True, False):
+                name, token = self.user()
+                streams = [server.stream(session=token), server.stream(session=stack.make_session(name))]
+                started = stack.time.monotonic()
+                if by_route:
+                    answer = server.request("PATCH", "/api/v1/users/" + name, '{"disabled":true}', JSON, server.session)
+                    self.assertEqual(answer.status, 204, answer.body)
+                else:
+                    stack.sql(f"SELECT rigalpha.disable_user('{name}')")
+                self.assertEqual(server.get("/api/v1/me", session=token).status, 401)
+                for stream in streams:
+                    self.assertTrue(self.ends(stream, 16), "the stream goes on")
+                    stream.close()
+                self.assertLess(stack.time.monotonic() - started, 15.5)
+
     def test_revoked_session(self):
         _, token = self.user()
         stream = self.server.stream(session=token)
