@@ -59,6 +59,33 @@ class PointsTest(unittest.TestCase):
                       "DROP FUNCTION public.write_on_read()")
         self.assertEqual(stack.sql("SELECT to_regclass('public.written_by_get')"), [[""]])
 
+    def acts(self):
+        """Method and path of every route that changes something."""
+        return [(method, pattern.replace("{}", "1")) for method, pattern, _ in stack.routes() if method != "GET"]
+
+    def test_forged_requests_do_nothing(self):
+        """Point 8: whatever changes something is refused from another site, also with the cookie of an admin."""
+        admin = people.person(self.server, "admin")
+        before = people.count_entries()
+        for method, path in self.acts():
+            for header in ({"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Sec-Fetch-Site": "", "Origin": "https://evil.example"}):
+                answer = admin.request(method, path, "{}", header)
+                self.assertEqual((answer.status, answer.json()["type"]), (403, "urn:rigalpha:problem:cross-site"), f"{method} {path}")
+        self.assertEqual(people.count_entries(), before)
+        self.assertEqual(admin.get("/api/v1/users").status, 200, "the session goes on")
+
+    def test_only_json_is_json(self):
+        """Point 9: what a form of another site can send is no JSON, on every route that takes a body."""
+        bodiless = {("DELETE", "/api/v1/session"), ("DELETE", "/api/v1/sessions"), ("DELETE", "/api/v1/sessions/1"), ("DELETE", "/api/v1/tokens/1"),
+                    ("POST", "/api/v1/users/1/password"), ("DELETE", "/api/v1/users/1/second-factor")}
+        admin = people.person(self.server, "admin")
+        before = people.count_entries()
+        for method, path in set(self.acts()) - bodiless:
+            for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/json-seq"):
+                answer = admin.request(method, path, "{}", {"Content-Type": kind})
+                self.assertEqual((answer.status, answer.json()["type"]), (415, "urn:rigalpha:problem:unsupported-media-type"), f"{method} {path} {kind}")
+        self.assertEqual(people.count_entries(), before)
+
     def test_page_knows_no_other_host(self):
         """Point 12: the built page loads nothing from elsewhere; namespaces and licence notes are no loads."""
         files = [path for path in (ROOT / "build" / "ui").iterdir() if path.suffix in (".html", ".js", ".css", ".svg")]
@@ -92,6 +119,8 @@ class PointsTest(unittest.TestCase):
         finally:
             stack.sql("DROP VIEW rigalpha_api.sensors; ALTER VIEW rigalpha_api.sensors_kept RENAME TO sensors")
         self.assertGreaterEqual(answer.status, 400)
+        self.assertIn("default-src 'none'", answer.headers["Content-Security-Policy"])
+        self.assertEqual(answer.json()["request_id"], answer.headers["X-Request-Id"])
         self.assertNotIn(b"secret column", answer.body)
         self.assertNotIn(b"division", answer.body)
         self.assertIsNone(WORDS_OF_INSIDE.search(answer.body), answer.body)

@@ -66,10 +66,11 @@ class EveryAnswerTest(unittest.TestCase):
 
     def test_foreign_origin_gets_no_permission(self):
         """No answer lets a script of another site read it, also not a preflight."""
-        for method in ("GET", "HEAD", "OPTIONS"):
+        for method in ("GET", "HEAD", "OPTIONS", "POST"):
             answer = self.server.request(method, "/api/v1/machines", None, {
                 "Origin": "https://evil.example", "Access-Control-Request-Method": "POST",
-                "Access-Control-Request-Headers": "Authorization"})
+                "Access-Control-Request-Headers": "Authorization"}, self.server.session)
+            self.assertEqual(answer.status, {"OPTIONS": 405, "POST": 405}.get(method, 200))
             self.assertEqual([name for name in answer.headers if name.lower().startswith("access-control-")], [])
 
     def test_no_redirects(self):
