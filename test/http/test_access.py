@@ -75,6 +75,7 @@ class AccessTest(unittest.TestCase):
                 *people.people(self.server, "viewer", "operator", "admin", machines=[self.machine])]
 
     def test_every_route(self):
+        """Point 32: the table of roles and routes."""
         reads, acts = self.reads(), self.acts()
         wrong = []
         for method, pattern, _ in self.routes:
@@ -194,6 +195,7 @@ class MachinesTest(unittest.TestCase):
         return answer.status, headers, body.replace(machine, "MACHINE")
 
     def test_foreign_is_unknown(self):
+        """Point 30: in status, header and body, on every route."""
         with_machine = 0
         for person, own, foreign in ((self.operator, self.a, self.b), (self.viewer, self.b, self.a)):
             for path in self.paths():

@@ -73,6 +73,7 @@ class LoginTest(AccountCase):
         self.assertEqual(stack.sql("SELECT address FROM rigalpha.sessions WHERE id = " + str(me["session"]["id"])), [["127.0.0.1"]])
 
     def test_cookie_attributes(self):
+        """Point 1: the cookie of a session, which stands nowhere else."""
         answer = self.server.login(self.name, PASSWORD)
         cookies = answer.headers.get_all("Set-Cookie")
         self.assertEqual(len(cookies), 1)
@@ -100,6 +101,7 @@ class LoginTest(AccountCase):
         self.assertEqual((ones, zeros & whole), (whole, whole))
 
     def test_wrong_and_unknown_look_alike(self):
+        """Point 19: the same status, header and body for a wrong password, an unknown, a disabled and a passwordless user."""
         def shape(answer):
             problem = answer.json()
             problem.pop("request_id")
@@ -114,7 +116,7 @@ class LoginTest(AccountCase):
         self.assertEqual(shape(self.server.login(self.name, "")), wrong)
 
     def test_timing(self):
-        """Median times of a wrong password and of an unknown user are within ten percent."""
+        """Point 19: median times of a wrong password and of an unknown user are within ten percent."""
         def seconds(name):
             stack.sql(FORGET)
             started = time.perf_counter()
@@ -131,7 +133,7 @@ class LoginTest(AccountCase):
         self.fail(f"{known * 1000:.1f} ms for a user, {unknown * 1000:.1f} ms for nobody")
 
     def test_throttle(self):
-        """Of 101 guesses few are looked at; the right password works when the wait is over."""
+        """Point 18: of 101 guesses few are looked at; the right password works when the wait is over."""
         statuses = [self.server.login(self.name, f"guess {i}") for i in range(101)]
         looked_at = sum(answer.status == 401 for answer in statuses)
         self.assertLess(looked_at, 20)
@@ -186,6 +188,7 @@ class LoginTest(AccountCase):
         self.check(self.server.request("POST", "/api/v1/session", '{"name":"\\u0061","password":"\\u00e9\\u0000"}', JSON), 401)
 
     def test_content_type(self):
+        """Point 9: JSON has its own content type, or is refused."""
         body = json.dumps({"name": self.name, "password": PASSWORD})
         for headers in ({"Content-Type": "text/plain"}, {}, {"Content-Type": "application/x-www-form-urlencoded"},
                         {"Content-Type": "application/jsonx"}, {"Content-Type": "application/json", "Content-Encoding": "gzip"}):
@@ -193,6 +196,7 @@ class LoginTest(AccountCase):
         self.check(self.server.request("POST", "/api/v1/session", body, {"Content-Type": "application/json; charset=utf-8"}), 200)
 
     def test_cross_site(self):
+        """Point 8: requests from other sites are refused and write nothing."""
         token = self.log_in()
         count = "SELECT count(*) FROM rigalpha.sessions"
         before = stack.sql(count)
@@ -210,7 +214,7 @@ class LoginTest(AccountCase):
         self.check(self.server.request("DELETE", "/api/v1/session", None, own), 204)
 
     def test_no_fixation(self):
-        """A token that was planted, or the one of before, is not the token of the new session."""
+        """Point 22: a token that was planted, or the one of before, is not the token of the new session."""
         planted = "A" * 43
         token = self.log_in(session=planted)
         self.assertNotEqual(token, planted)
@@ -226,6 +230,7 @@ class LoginTest(AccountCase):
         self.check(self.server.get("/api/v1/me", session=token), 200)
 
     def test_logout(self):
+        """Point 24: the token of the cookie is worth nothing any more."""
         token, other = self.log_in(), self.log_in()
         answer = self.check(self.server.request("DELETE", "/api/v1/session", session=token), 204)
         self.assertEqual(stack.cookie_of(answer), "")
@@ -272,6 +277,7 @@ class PasswordTest(AccountCase):
         return self.send("PUT", "/api/v1/me/password", {"current": current, "new": new}, session)
 
     def test_change(self):
+        """Point 26: all other sessions of the user end."""
         token, other = self.log_in(), self.log_in()
         self.check(self.change(PASSWORD, NEW_PASSWORD, token), 204)
         self.check(self.server.get("/api/v1/me", session=token), 200)
@@ -318,7 +324,7 @@ class PasswordTest(AccountCase):
                 self.check(self.change("not it", new, token), 422, "weak-password")
 
     def test_must_change_password(self):
-        """Before the given password is changed there is nothing to see, and nothing else to do."""
+        """Point 17: before the given password is changed there is nothing to see, and nothing else to do."""
         machine = stack.unique()
         self.server.ingest(stack.reading(machine))
         name = stack.make_user(stack.unique("new"), "admin", must_change=True)
@@ -378,6 +384,7 @@ class SecondFactorTest(AccountCase):
         return stack.wait_until(send, 5, "confirmation")
 
     def test_second_factor(self):
+        """Point 20: a code of the authenticator is asked for, and taken once."""
         secret = self.make_secret()
         self.log_in()
         self.check(self.send("POST", "/api/v1/me/second-factor", {"code": "000"}, self.token), 422, "wrong-code")
@@ -397,6 +404,7 @@ class SecondFactorTest(AccountCase):
         self.check(self.server.login(self.name, PASSWORD, code), 401, "login-failed")
 
     def test_code_is_used_once_side_by_side(self):
+        """Point 20: of logins with the same code one succeeds."""
         secret = self.make_secret()
         code = code_of(secret, self.confirm(secret))
         stack.sql(FORGET)

@@ -1,5 +1,5 @@
 # What is refused, flagged or skipped, and why, is the same through Kafka and through HTTP: every
-# kind of bad input goes through both doors, and the two dead letters must agree.
+# kind of bad input goes through both doors, and the two dead letters must agree (point 44 of docs/security_checklist.md).
 use strict;
 use warnings FATAL => 'all';
 
