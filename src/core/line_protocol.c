@@ -309,6 +309,14 @@ is_nonfinite(const Word *word)
 	return is_one_of(word, words);
 }
 
+static bool
+is_digits(const char *at, const char *end)
+{
+	while (at < end && *at >= '0' && *at <= '9')
+		at++;
+	return at == end;
+}
+
 /* Whether digits are beyond the 64 bits that the letter behind them promises. */
 static bool
 overflows(const RigDecimal *decimal, char suffix)
@@ -346,14 +354,8 @@ read_number(const Word *word, RigValueKind *kind, double *number)
 	decimal.negative = *word->start == '-';
 	if (decimal.negative)
 		decimal.text--;
-	if (suffix != '\0')
-	{
-		for (const char *at = digits; at < end; at++)
-			if (*at < '0' || *at > '9')
-				return false;
-		if (suffix == 'u' && decimal.negative)
-			return false;
-	}
+	if (suffix != '\0' && (!is_digits(digits, end) || (suffix == 'u' && decimal.negative)))
+		return false;
 	*kind = RIG_VALUE_OUT_OF_RANGE;
 	*number = 0;
 	if ((suffix == '\0' || !overflows(&decimal, suffix)) && rig_decimal_to_double(&decimal, number))
@@ -473,9 +475,12 @@ static const char *
 read_time(RigLineParser *parser, const char *at)
 {
 	RigReading *reading = current_reading(parser);
+	const char *end;
 	RigDecimal	decimal;
 	Word		word;
 
+	if (!is_line_end(parser, at) && *at != ' ')
+		return refuse_rest(parser, RIG_REASON_BAD_LINE, NULL);
 	at = skip_spaces(parser, at);
 	if (is_line_end(parser, at))
 		return at;
@@ -485,8 +490,8 @@ read_time(RigLineParser *parser, const char *at)
 	at = skip_spaces(parser, at);
 	if (!is_line_end(parser, at))
 		return refuse_rest(parser, RIG_REASON_BAD_LINE, NULL);
-	if (rig_decimal_scan(word.start, word.start + word.length, &decimal) != word.start + word.length
-		|| strcspn(word.start, ".eE") < word.length)
+	end = word.start + word.length;
+	if (!is_digits(word.start + (*word.start == '-'), end) || rig_decimal_scan(word.start, end, &decimal) != end)
 		refuse(parser, RIG_REASON_BAD_TIME, &word);
 	else if (rig_timestamp_from_unix_in(parser->options->format.unit, &decimal, &reading->time_us) != RIG_TIMESTAMP_OK)
 		refuse(parser, RIG_REASON_BAD_TIME, &word);
@@ -517,6 +522,8 @@ end_reading(RigLineParser *parser)
 {
 	RigReading *reading = current_reading(parser);
 
+	if (parser->value_count == reading->first_value && reading->state == NULL)
+		refuse(parser, RIG_REASON_NO_VALUES, NULL);
 	if (reading->reason != RIG_REASON_NONE)
 		parser->value_count = reading->first_value;
 	reading->value_count = parser->value_count - reading->first_value;
@@ -539,8 +546,11 @@ read_line(RigLineParser *parser, const char *start)
 	if (parser->out_of_memory)
 		return NULL;
 	end_reading(parser);
+	if (at != NULL)
+		return at;
 	/* After a fault, a newline in a text is taken for the end of the line: nobody knows better. */
-	return at != NULL ? at : start;
+	parser->line = current_reading(parser)->line;
+	return start;
 }
 
 static const char *

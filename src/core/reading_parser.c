@@ -565,7 +565,8 @@ end_reading(RigReadingParser *parser)
 {
 	RigReading *reading = current_reading(parser);
 
-	if (reading->machine == NULL && reading->reason == RIG_REASON_NONE)
+	if (reading->machine == NULL && reading->reason != RIG_REASON_MISSING_MACHINE
+		&& reading->reason != RIG_REASON_BAD_MACHINE_NAME)
 	{
 		reading->machine = parser->options->machine;
 		reading->machine_length = parser->options->machine_length;
