@@ -114,7 +114,10 @@ skip_spaces(const RigLineParser *parser, const char *at)
 	return at;
 }
 
-/* Makes room for every word of a payload without escapes, so that none moves during its parse. */
+/*
+ * Makes room for every word of a payload without escapes, so that none moves during its parse. It is enough
+ * because no byte of the payload stands in two copies that are kept.
+ */
 static bool
 reserve_unescaped(RigLineParser *parser)
 {
@@ -534,10 +537,12 @@ static const char *
 read_line(RigLineParser *parser, const char *start)
 {
 	const char *at;
+	size_t		unescaped_series;
 
 	if (!begin_reading(parser))
 		return run_out_of_memory(parser);
 	at = read_series(parser, start);
+	unescaped_series = parser->unescaped_used;
 	if (at != NULL)
 		at = is_line_end(parser, at) ? refuse_rest(parser, RIG_REASON_BAD_LINE, NULL)
 			: read_fields(parser, skip_spaces(parser, at));
@@ -548,7 +553,11 @@ read_line(RigLineParser *parser, const char *start)
 	end_reading(parser);
 	if (at != NULL)
 		return at;
-	/* After a fault, a newline in a text is taken for the end of the line: nobody knows better. */
+	/*
+	 * After a fault, a newline in a text is taken for the end of the line: nobody knows better. What was read
+	 * beyond it is read again, so its copies are given up; the machine stands before them.
+	 */
+	parser->unescaped_used = unescaped_series;
 	parser->line = current_reading(parser)->line;
 	return start;
 }
