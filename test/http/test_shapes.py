@@ -5,6 +5,9 @@ and "POST /api/v2/write" of InfluxDB.
 """
 import gzip
 import json
+import os
+import pathlib
+import subprocess
 import threading
 import time
 import unittest
@@ -16,6 +19,7 @@ from test_device import headers, issue
 TEXT = {"Content-Type": "text/plain; charset=utf-8"}
 INGEST = "/api/v1/ingest"
 WRITE = "/api/v2/write?org=rig&bucket=rig"
+CLIENTS = pathlib.Path(__file__).parent.parent / "clients"
 
 
 def seconds(ago=0):
@@ -149,6 +153,34 @@ class ShapesTest(unittest.TestCase):
             self.assertEqual(self.post(WRITE, bad, header, 400).json()["type"], "urn:rigalpha:problem:malformed-request")
         self.post(WRITE, gzip.compress(b" " * (1 << 24)), header, 413)
         self.assertEqual(len(self.stored()), 303)
+
+    def write_points(self, token, precision, count, newest):
+        """Failures of the client of InfluxDB, after it wrote points."""
+        if not (CLIENTS / "node_modules").exists() and os.environ.get("CI") != "true":
+            self.skipTest("make -C test/clients")
+        url = f"http://127.0.0.1:{self.server.port}"
+        command = ["node", str(CLIENTS / "write_points.mjs"), url, token, precision, str(count), str(newest)]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, check=True)
+        return json.loads(result.stdout)["failures"]
+
+    def test_independent_client(self):
+        """What @influxdata/influxdb-client writes is stored, in every precision; its batches are compressed."""
+        token = issue(self.machine)
+        now = seconds()
+        for number, precision in enumerate(("ns", "us", "ms", "s")):
+            self.assertEqual(self.write_points(token, precision, 120, now - 200 * number), [], precision)
+        for sensor, values in (("rpm", [i + 0.25 for i in range(120)]), ("spp", range(2900, 3020)), ("strokes", range(120)),
+                               ("mud temp, out=1", [-1e-7] * 120)):
+            self.assertEqual(self.stored(sensor), sorted(list(values) * 4), sensor)
+        rows = stack.sql("SELECT DISTINCT rigalpha.state_name(r.state) FROM rigalpha.readings r JOIN rigalpha.machines m ON m.id = r.machine_id"
+                         f" WHERE m.name = '{self.machine}'")
+        self.assertEqual(rows, [["drilling"]])
+        times = stack.sql("SELECT min(extract(epoch FROM ts))::bigint, max(extract(epoch FROM ts))::bigint FROM rigalpha.reading_values"
+                          f" WHERE machine = '{self.machine}'")
+        self.assertEqual(times, [[str(now - 719), str(now)]])
+        self.assertEqual({failure["status"] for failure in self.write_points("rig_x", "s", 1, now)}, {401})
+        # Another value at a time that is stored: the client is told.
+        self.assertEqual(self.write_points(token, "s", 1, now - 3)[0]["status"], 422)
 
     def test_key_and_format(self):
         token = issue(self.machine)
