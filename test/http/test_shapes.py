@@ -7,6 +7,7 @@ import gzip
 import json
 import os
 import pathlib
+import re
 import subprocess
 import threading
 import time
@@ -19,7 +20,8 @@ from test_device import headers, issue
 TEXT = {"Content-Type": "text/plain; charset=utf-8"}
 INGEST = "/api/v1/ingest"
 WRITE = "/api/v2/write?org=rig&bucket=rig"
-CLIENTS = pathlib.Path(__file__).parent.parent / "clients"
+ROOT = pathlib.Path(__file__).parent.parent.parent
+CLIENTS = ROOT / "test" / "clients"
 
 
 def seconds(ago=0):
@@ -226,3 +228,32 @@ class ShapesTest(unittest.TestCase):
             thread.join(30)
         self.assertEqual(answers, {number: 422 if number % 4 == 0 else 200 for number in range(40)})
         self.assertEqual(self.stored(), sorted([99] + [number for number in range(40) if number % 4 != 0]))
+
+    def test_other_sites(self):
+        """A page of another site can send text/plain without asking: not to us."""
+        for header in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):
+            for path in (INGEST, WRITE):
+                self.post(path, f"{self.machine} rpm=1", dict(TEXT, **header), 403)
+        self.assertEqual(self.stored(), [])
+
+
+class DocumentTest(unittest.TestCase):
+    """docs/ingest.md: its examples give what it says, and it knows every reason."""
+
+    def test_examples(self):
+        server = stack.shared()
+        machine = stack.unique()
+        text = (ROOT / "docs" / "ingest.md").read_text()
+        examples = re.findall(r"((?:^    [^#\n].*\n)+)^    # (.*)$", text, re.MULTILINE)
+        self.assertEqual(len(examples), 4)
+        environment = dict(os.environ, RIGALPHA_URL=f"http://127.0.0.1:{server.port}", TOKEN=issue(machine))
+        for command, expected in examples:
+            result = subprocess.run(["bash", "-euc", command], env=environment, capture_output=True, text=True, timeout=30, check=True)
+            self.assertEqual(result.stdout.strip(), expected, command + result.stderr)
+        self.assertEqual(sorted(stack.values_of(machine, "rpm")), [120.5, 121, 122, 123])
+
+    def test_reasons(self):
+        codes = re.findall(r'= "(\w+)"', (ROOT / "src" / "core" / "reading_reason.c").read_text())
+        text = (ROOT / "docs" / "ingest.md").read_text()
+        self.assertGreater(len(codes), 30)
+        self.assertEqual([code for code in codes if code != "none" and f"`{code}`" not in text], [])

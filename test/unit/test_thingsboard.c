@@ -6,9 +6,18 @@
 #include "tap.h"
 
 #define MAX_DESCRIPTION 4096
-#define TB {{RIG_FORMAT_THINGSBOARD, RIG_TIME_BY_MAGNITUDE}, 1, "G"}
-#define TB_WITHOUT_MACHINE {{RIG_FORMAT_THINGSBOARD, RIG_TIME_BY_MAGNITUDE}, 0, NULL}
-#define OURS {{RIG_FORMAT_JSON, RIG_TIME_BY_MAGNITUDE}, 1, "G"}
+#define TB                                                      \
+	{                                                           \
+		{RIG_FORMAT_THINGSBOARD, RIG_TIME_BY_MAGNITUDE}, 1, "G" \
+	}
+#define TB_WITHOUT_MACHINE                                       \
+	{                                                            \
+		{RIG_FORMAT_THINGSBOARD, RIG_TIME_BY_MAGNITUDE}, 0, NULL \
+	}
+#define OURS                                             \
+	{                                                    \
+		{RIG_FORMAT_JSON, RIG_TIME_BY_MAGNITUDE}, 1, "G" \
+	}
 
 /* By the device API of ThingsBoard, "Telemetry upload", with and without a given machine. */
 static const struct

@@ -8,7 +8,6 @@
 #include "ingest_queue.h"
 #include "problem.h"
 
-
 static void
 refuse_token(RigRequest *request, RigProblem problem, const char *detail, const char *members)
 {
