@@ -99,7 +99,7 @@ extern RigReadingParser *rig_reading_parser_create(RigArena *arena, RigNames *na
 extern RigStatus rig_reading_parser_parse(RigReadingParser *parser, const char *bytes, size_t length,
 										  RigPayload *payload);
 
-/* The same for a payload of format JSON or ThingsBoard; the above takes JSON, in which each reading names its machine. */
+/* The same for JSON or ThingsBoard; the above takes JSON, in which each reading names its machine. */
 extern RigStatus rig_reading_parser_parse_as(RigReadingParser *parser, const RigParseOptions *options,
 											 const char *bytes, size_t length, RigPayload *payload);
 

@@ -139,6 +139,7 @@ class ShapesTest(unittest.TestCase):
         self.post(WRITE, json.dumps(stack.reading(self.machine)), header, 415)
         self.assertEqual(self.server.request("GET", "/api/v2/write").status, 405)
         self.post(f"/api/v1/{token}/telemetry", {"rpm": 1}, JSON, 404)
+        self.assertIn('"path":"/api/v1/rig_.../telemetry"', self.server.log_path.read_text())
 
     def test_gzip(self):
         token = issue(self.machine)
