@@ -88,7 +88,7 @@ clean: ## remove what the build made
 
 distclean: clean ## also stop the demo, and remove its data and everything downloaded
 	@tools/demo.sh stop
-	@rm -rf build web/ui/node_modules
+	@rm -rf build web/ui/node_modules test/clients/node_modules
 
 help: ## this list
 	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } \

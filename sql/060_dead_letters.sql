@@ -15,6 +15,8 @@ CREATE TABLE rigalpha.dead_letters (
 	payload_size integer NOT NULL,
 	payload_sha256 bytea,
 	replayed_at timestamptz,
+	format text NOT NULL DEFAULT 'json',
+	given_machine text,
 	CHECK (("partition" IS NULL) = ("offset" IS NULL)),
 	CHECK ((payload IS NULL) <> (payload_id IS NULL))
 );
@@ -40,6 +42,8 @@ COMMENT ON COLUMN rigalpha.dead_letters.payload_id IS 'Letter that holds the byt
 COMMENT ON COLUMN rigalpha.dead_letters.payload_size IS 'Bytes received';
 COMMENT ON COLUMN rigalpha.dead_letters.payload_sha256 IS 'SHA-256 of a payload that was too large to keep';
 COMMENT ON COLUMN rigalpha.dead_letters.replayed_at IS 'When a replay stored it; null = open';
+COMMENT ON COLUMN rigalpha.dead_letters.format IS 'How the payload is to be read: json, thingsboard, or influx and the unit of its times';
+COMMENT ON COLUMN rigalpha.dead_letters.given_machine IS 'Machine of the readings that name none; null = they are refused';
 COMMENT ON INDEX rigalpha.dead_letters_position IS 'A Kafka message is refused once';
 COMMENT ON INDEX rigalpha.dead_letters_open IS 'Finds what can be replayed';
 SELECT pg_catalog.pg_extension_config_dump('rigalpha.dead_letters', '');

@@ -110,6 +110,7 @@ suite_tools()
 
 suite_http()
 {
+	make -C test/clients
 	as_user test/http/run.sh
 }
 

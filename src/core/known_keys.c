@@ -98,12 +98,14 @@ rig_known_keys_init(RigKnownKeys *known, RigArena *arena, RigNames *names)
 		[RIG_KEY_TIMESTAMP] = "timestamp",
 		[RIG_KEY_STATE] = "state",
 		[RIG_KEY_SENSORS] = "sensors",
+		[RIG_KEY_TS] = "ts",
+		[RIG_KEY_VALUES] = "values",
 	};
 
 	memset(known, 0, sizeof(*known));
 	known->arena = arena;
 	known->names = names;
-	for (int role = RIG_KEY_MACHINE; role <= RIG_KEY_SENSORS; role++)
+	for (int role = RIG_KEY_MACHINE; role <= RIG_KEY_VALUES; role++)
 	{
 		int32_t		id = rig_known_keys_add(known, keys[role], (int32_t) strlen(keys[role]));
 

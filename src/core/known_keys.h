@@ -18,14 +18,16 @@
 #define RIG_KEY_HEAD_WORDS 4
 #define RIG_KEY_HEAD ((int) (RIG_KEY_HEAD_WORDS * sizeof(uint64_t)))
 
-/* Meaning of a key beside the sensors of a reading. */
+/* Meaning of a key beside the sensors of a reading, in some format. */
 typedef enum RigKeyRole
 {
 	RIG_KEY_SENSOR = 0,
 	RIG_KEY_MACHINE,
 	RIG_KEY_TIMESTAMP,
 	RIG_KEY_STATE,
-	RIG_KEY_SENSORS
+	RIG_KEY_SENSORS,
+	RIG_KEY_TS,					/* the time, of ThingsBoard */
+	RIG_KEY_VALUES				/* the sensors, of ThingsBoard */
 } RigKeyRole;
 
 typedef enum RigKeyName
@@ -44,7 +46,7 @@ typedef struct RigKnownKey
 	uint64_t	reading;		/* number of the last reading that had it, for duplicates */
 	int32_t		length;
 	int32_t		next;			/* key that followed last time; itself when none has */
-	uint8_t		role;			/* RigKeyRole */
+	uint8_t		role;			/* RigKeyRole; in other formats the key may be a sensor all the same */
 	uint8_t		name;			/* RigKeyName */
 	bool		escaped;		/* JSON can hold it only with escapes, so that its bytes never match */
 	bool		short_name;		/* a good one that is whole in head, with its quote */

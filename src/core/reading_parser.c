@@ -24,6 +24,7 @@ struct RigReadingParser
 	int32_t		value_count;
 	int32_t		value_capacity;
 
+	const RigParseOptions *options;
 	size_t		payload_length;
 	char	   *unescaped;		/* texts that had escapes, without them */
 	size_t		unescaped_size;
@@ -285,7 +286,12 @@ read_machine(RigReadingParser *parser, const char *at, const Key *key)
 	RigJsonText text;
 
 	if (!rig_json_is(&parser->json, at, '"'))
+	{
+		/* It names a machine, though not one that can be read; null names none. */
+		if (!rig_json_is(&parser->json, at, 'n'))
+			refuse_reading(parser, RIG_REASON_MISSING_MACHINE, NULL);
 		return skip_value(parser, at);
+	}
 	at = read_text(parser, at + 1, &text);
 	if (at == NULL)
 		return NULL;
@@ -318,14 +324,14 @@ read_state(RigReadingParser *parser, const char *at)
 	return at;
 }
 
-/* Reads a time as text or number; null counts as absent. */
+/* Reads a time as number or, where its unit is not given, as text, too; null counts as absent. */
 static const char *
-read_timestamp(RigReadingParser *parser, const char *at, const Key *key)
+read_timestamp(RigReadingParser *parser, const char *at, const Key *key, RigTimeUnit unit)
 {
 	RigReading *reading = current_reading(parser);
 	RigTimestampResult result = RIG_TIMESTAMP_INVALID;
 
-	if (rig_json_is(&parser->json, at, '"'))
+	if (rig_json_is(&parser->json, at, '"') && unit == RIG_TIME_BY_MAGNITUDE)
 	{
 		RigJsonText text;
 
@@ -339,7 +345,7 @@ read_timestamp(RigReadingParser *parser, const char *at, const Key *key)
 
 		at = rig_json_scan_number(&parser->json, at, &decimal);
 		if (at != NULL)
-			result = rig_timestamp_from_unix(&decimal, &reading->time_us);
+			result = rig_timestamp_from_unix_in(unit, &decimal, &reading->time_us);
 	}
 	else
 	{
@@ -358,7 +364,7 @@ read_timestamp(RigReadingParser *parser, const char *at, const Key *key)
 
 static const char *read_members(RigReadingParser *parser, const char *at, bool nested);
 
-/* Reads what stands under "sensors". */
+/* Reads what stands under "sensors", or "values". */
 static const char *
 read_sensors(RigReadingParser *parser, const char *at, const Key *key)
 {
@@ -375,6 +381,32 @@ read_sensors(RigReadingParser *parser, const char *at, const Key *key)
 	return at;
 }
 
+/* What a key means in the format of the payload, in a reading or among the sensors nested in it. */
+static RigKeyRole
+role_of(const RigReadingParser *parser, const char *value, const Key *key, bool nested)
+{
+	RigKeyRole	role = (RigKeyRole) parser->known.keys[key->id].role;
+	bool		thingsboard = parser->options->format.kind == RIG_FORMAT_THINGSBOARD;
+
+	switch (role)
+	{
+		case RIG_KEY_TIMESTAMP:
+		case RIG_KEY_SENSORS:
+			return nested || thingsboard ? RIG_KEY_SENSOR : role;
+		case RIG_KEY_TS:
+		case RIG_KEY_VALUES:
+			return nested || !thingsboard ? RIG_KEY_SENSOR : role;
+		case RIG_KEY_STATE:
+			/* The values are all that a device of ThingsBoard can send. */
+			if (nested && thingsboard && rig_json_is(&parser->json, value, '"'))
+				return role;
+			break;
+		default:
+			break;
+	}
+	return nested ? RIG_KEY_SENSOR : role;
+}
+
 /* Reads the value of a key that has a role in the reading. */
 static const char *
 read_role(RigReadingParser *parser, const char *at, const Key *key, RigKeyRole role)
@@ -388,7 +420,9 @@ read_role(RigReadingParser *parser, const char *at, const Key *key, RigKeyRole r
 		case RIG_KEY_MACHINE:
 			return read_machine(parser, at, key);
 		case RIG_KEY_TIMESTAMP:
-			return read_timestamp(parser, at, key);
+			return read_timestamp(parser, at, key, RIG_TIME_BY_MAGNITUDE);
+		case RIG_KEY_TS:
+			return read_timestamp(parser, at, key, RIG_TIME_MILLISECONDS);
 		case RIG_KEY_STATE:
 			return read_state(parser, at);
 		default:
@@ -493,7 +527,8 @@ read_members(RigReadingParser *parser, const char *at, bool nested)
 			return NULL;
 		if (key.id == RIG_NAMES_NONE)
 			at = skip_value(parser, at);
-		else if (!nested && (role = (RigKeyRole) parser->known.keys[key.id].role) != RIG_KEY_SENSOR)
+		else if (parser->known.keys[key.id].role != RIG_KEY_SENSOR
+				 && (role = role_of(parser, at, &key, nested)) != RIG_KEY_SENSOR)
 			at = read_role(parser, at, &key, role);
 		else
 			at = read_sensor(parser, at, &key);
@@ -530,6 +565,12 @@ end_reading(RigReadingParser *parser)
 {
 	RigReading *reading = current_reading(parser);
 
+	if (reading->machine == NULL && reading->reason != RIG_REASON_MISSING_MACHINE
+		&& reading->reason != RIG_REASON_BAD_MACHINE_NAME)
+	{
+		reading->machine = parser->options->machine;
+		reading->machine_length = parser->options->machine_length;
+	}
 	if (reading->machine == NULL)
 		refuse_reading(parser, RIG_REASON_MISSING_MACHINE, NULL);
 	if (parser->value_count == reading->first_value && reading->state == NULL)
@@ -621,7 +662,8 @@ prefer_nul_byte(RigJson *json, const char *bytes, size_t length)
 }
 
 RigStatus
-rig_reading_parser_parse(RigReadingParser *parser, const char *bytes, size_t length, RigPayload *payload)
+rig_reading_parser_parse_as(RigReadingParser *parser, const RigParseOptions *options, const char *bytes, size_t length,
+							RigPayload *payload)
 {
 	RigJson    *json = &parser->json;
 
@@ -632,6 +674,7 @@ rig_reading_parser_parse(RigReadingParser *parser, const char *bytes, size_t len
 		return RIG_OK;
 	}
 	*json = (RigJson) {bytes + length, bytes, RIG_REASON_NONE};
+	parser->options = options;
 	parser->payload_length = length;
 	parser->reading_count = 0;
 	parser->value_count = 0;
@@ -652,4 +695,12 @@ rig_reading_parser_parse(RigReadingParser *parser, const char *bytes, size_t len
 	payload->reading_count = parser->reading_count;
 	payload->values = parser->values;
 	return RIG_OK;
+}
+
+RigStatus
+rig_reading_parser_parse(RigReadingParser *parser, const char *bytes, size_t length, RigPayload *payload)
+{
+	static const RigParseOptions json = {{RIG_FORMAT_JSON, RIG_TIME_BY_MAGNITUDE}, 0, NULL};
+
+	return rig_reading_parser_parse_as(parser, &json, bytes, length, payload);
 }

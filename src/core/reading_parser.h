@@ -2,7 +2,8 @@
  * Single-pass parser of one payload (RFC 8259 JSON, strict) into readings.
  *
  * Accepted: an object in the nested shape {"machine_id","timestamp","state","sensors":{}}
- * or the flat shape (numeric keys beside machine_id), or an array of such objects.
+ * or the flat shape (numeric keys beside machine_id), or an array of such objects; of format
+ * ThingsBoard the same with {"ts","values":{}}, where the times are Unix milliseconds.
  * The parser knows no machines or limits of time: it yields names, numbers and
  * reasons, and the caller decides what is known, too old or too far ahead.
  *
@@ -22,6 +23,7 @@
 
 #include "arena.h"
 #include "names.h"
+#include "payload_format.h"
 #include "reading_reason.h"
 #include "status.h"
 
@@ -56,6 +58,7 @@ typedef struct RigReading
 	const char *state;			/* NULL when absent, not a string, or with \u0000 in it */
 	int64_t		time_us;		/* microseconds since 1970-01-01 UTC, if has_time */
 	bool		has_time;
+	int32_t		line;			/* of line protocol, from 1; 0 in other formats */
 	int32_t		first_value;	/* slice of RigPayload.values */
 	int32_t		value_count;
 } RigReading;
@@ -73,6 +76,14 @@ typedef struct RigPayload
 	const RigValue *values;
 } RigPayload;
 
+/* How a payload is to be read. */
+typedef struct RigParseOptions
+{
+	RigFormat	format;
+	int32_t		machine_length;
+	const char *machine;		/* of readings that name none; NULL = they are refused */
+} RigParseOptions;
+
 typedef struct RigReadingParser RigReadingParser;
 
 /*
@@ -87,5 +98,9 @@ extern RigReadingParser *rig_reading_parser_create(RigArena *arena, RigNames *na
  */
 extern RigStatus rig_reading_parser_parse(RigReadingParser *parser, const char *bytes, size_t length,
 										  RigPayload *payload);
+
+/* The same for JSON or ThingsBoard; the above takes JSON, in which each reading names its machine. */
+extern RigStatus rig_reading_parser_parse_as(RigReadingParser *parser, const RigParseOptions *options,
+											 const char *bytes, size_t length, RigPayload *payload);
 
 #endif

@@ -20,6 +20,7 @@ static const char *const reason_codes[] = {
 	[RIG_REASON_NO_VALUES] = "no_values",
 	[RIG_REASON_TIME_WITHOUT_OFFSET] = "time_without_offset",
 	[RIG_REASON_BAD_TIME] = "bad_time",
+	[RIG_REASON_BAD_LINE] = "bad_line",
 	[RIG_REASON_TOKEN_UNKNOWN] = "token_unknown",
 	[RIG_REASON_TOKEN_REVOKED] = "token_revoked",
 	[RIG_REASON_TOKEN_EXPIRED] = "token_expired",

@@ -27,6 +27,7 @@ typedef enum RigReason
 	RIG_REASON_NO_VALUES,
 	RIG_REASON_TIME_WITHOUT_OFFSET,
 	RIG_REASON_BAD_TIME,
+	RIG_REASON_BAD_LINE,		/* of line protocol */
 	/* decided by the caller, listed here so that every code stands in one place; first of whole payloads */
 	RIG_REASON_TOKEN_UNKNOWN,
 	RIG_REASON_TOKEN_REVOKED,

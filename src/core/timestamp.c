@@ -168,25 +168,39 @@ scale_to_integer(uint64_t significand, int64_t exponent, uint64_t *result)
 	return true;
 }
 
-RigTimestampResult
-rig_timestamp_from_unix(const RigDecimal *number, int64_t *microseconds)
+/* The unit that times of our age have such numbers in; false when it is beyond uint64. */
+static bool
+unit_of_magnitude(const RigDecimal *number, RigTimeUnit *unit)
 {
 	uint64_t	whole;
-	uint64_t	result;
-	int			to_microseconds;	/* power of ten between the unit and microseconds */
 
 	if (!scale_to_integer(number->significand, number->exponent, &whole))
-		return RIG_TIMESTAMP_INVALID;
+		return false;
 	if (whole < UINT64_C(100000000000))
-		to_microseconds = 6;
+		*unit = RIG_TIME_SECONDS;
 	else if (whole < UINT64_C(100000000000000))
-		to_microseconds = 3;
+		*unit = RIG_TIME_MILLISECONDS;
 	else if (whole < UINT64_C(100000000000000000))
-		to_microseconds = 0;
+		*unit = RIG_TIME_MICROSECONDS;
 	else
-		to_microseconds = -3;
+		*unit = RIG_TIME_NANOSECONDS;
+	return true;
+}
 
-	if (!scale_to_integer(number->significand, number->exponent + to_microseconds, &result))
+RigTimestampResult
+rig_timestamp_from_unix_in(RigTimeUnit unit, const RigDecimal *number, int64_t *microseconds)
+{
+	static const int to_microseconds[] = {
+		[RIG_TIME_SECONDS] = 6,
+		[RIG_TIME_MILLISECONDS] = 3,
+		[RIG_TIME_MICROSECONDS] = 0,
+		[RIG_TIME_NANOSECONDS] = -3,
+	};
+	uint64_t	result;
+
+	if (unit == RIG_TIME_BY_MAGNITUDE && !unit_of_magnitude(number, &unit))
+		return RIG_TIMESTAMP_INVALID;
+	if (!scale_to_integer(number->significand, number->exponent + to_microseconds[unit], &result))
 		return RIG_TIMESTAMP_INVALID;
 	if (number->negative && result != 0)
 		return RIG_TIMESTAMP_INVALID;
@@ -194,4 +208,10 @@ rig_timestamp_from_unix(const RigDecimal *number, int64_t *microseconds)
 		return RIG_TIMESTAMP_INVALID;
 	*microseconds = (int64_t) result;
 	return RIG_TIMESTAMP_OK;
+}
+
+RigTimestampResult
+rig_timestamp_from_unix(const RigDecimal *number, int64_t *microseconds)
+{
+	return rig_timestamp_from_unix_in(RIG_TIME_BY_MAGNITUDE, number, microseconds);
 }

@@ -24,6 +24,18 @@ typedef enum RigTimestampResult
  */
 extern RigTimestampResult rig_timestamp_parse(const char *text, size_t length, int64_t *microseconds);
 
+typedef enum RigTimeUnit
+{
+	RIG_TIME_BY_MAGNITUDE = 0,
+	RIG_TIME_SECONDS,
+	RIG_TIME_MILLISECONDS,
+	RIG_TIME_MICROSECONDS,
+	RIG_TIME_NANOSECONDS
+} RigTimeUnit;
+
+/* Unix time in a unit. */
+extern RigTimestampResult rig_timestamp_from_unix_in(RigTimeUnit unit, const RigDecimal *number, int64_t *microseconds);
+
 /* Unix time, whose magnitude tells its unit: below 1e11 s, 1e14 ms, 1e17 us, else ns. */
 extern RigTimestampResult rig_timestamp_from_unix(const RigDecimal *number, int64_t *microseconds);
 

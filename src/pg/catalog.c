@@ -271,6 +271,8 @@ load_catalog(void)
 	load_dictionary(catalog);
 	catalog->parser = rig_reading_parser_create(&catalog->arena, catalog->sensor_names);
 	rig_require_memory(catalog->parser);
+	catalog->line_parser = rig_line_parser_create(&catalog->arena, catalog->sensor_names);
+	rig_require_memory(catalog->line_parser);
 	load_machines(catalog);
 	load_positions(catalog, "SELECT ms.machine_id, s.name, ms.position FROM rigalpha.machine_sensors ms"
 				   " JOIN rigalpha.sensors s ON s.id = ms.sensor_id");

@@ -11,6 +11,7 @@
 
 #include "datatype/timestamp.h"
 
+#include "line_protocol.h"
 #include "names.h"
 #include "reading_parser.h"
 
@@ -42,6 +43,7 @@ typedef struct RigCatalog
 	int32		dictionary_size;
 	RigNames   *machine_names;
 	RigReadingParser *parser;
+	RigLineParser *line_parser;
 	int32		machine_count;
 	RigMachine *machines;		/* by id, ascending */
 	int32		by_name_size;

@@ -250,12 +250,13 @@ rig_ingest(PG_FUNCTION_ARGS)
 				 errmsg("source must not be null")));
 	rig_ingest_take_payloads(&batch, fcinfo, 0);
 	batch.source = text_to_cstring(PG_GETARG_TEXT_PP(1));
-	rig_ingest_refuse_formats(fcinfo, 2, batch.payload_count);
+	rig_ingest_take_formats(&batch, fcinfo, 2);
 	rig_ingest_take_times(&batch, fcinfo, 4);
 	rig_ingest_take_positions(&batch, fcinfo, 5, 6);
 	batch.atomic = !PG_ARGISNULL(7) && PG_GETARG_BOOL(7);
 	rig_ingest_take_tokens(&batch, fcinfo, 3, 8);
 	rig_ingest_take_keys(&batch, fcinfo, 9);
+	rig_ingest_take_machines(&batch, fcinfo, 10);
 
 	rig_ingest_run(&batch);
 

@@ -174,6 +174,8 @@ typedef struct IngestBatch
 	int32		payload_count;
 	struct varlena **payloads;	/* detoasted; NULL or empty = skipped */
 	const char *source;
+	RigFormat  *formats;		/* per payload; NULL = JSON */
+	const char **machines;		/* per payload, of readings that name none; NULL = none at all */
 	TimestampTz *message_times; /* DT_NOBEGIN = none; NULL = none at all */
 	int32	   *partitions;		/* NULL = not from Kafka */
 	int64	   *offsets;
@@ -210,7 +212,8 @@ extern void rig_ingest_take_payloads(IngestBatch *batch, FunctionCallInfo fcinfo
 extern void rig_ingest_take_times(IngestBatch *batch, FunctionCallInfo fcinfo, int argument);
 extern void rig_ingest_take_positions(IngestBatch *batch, FunctionCallInfo fcinfo, int partitions_argument,
 									  int offsets_argument);
-extern void rig_ingest_refuse_formats(FunctionCallInfo fcinfo, int argument, int32 count);
+extern void rig_ingest_take_formats(IngestBatch *batch, FunctionCallInfo fcinfo, int argument);
+extern void rig_ingest_take_machines(IngestBatch *batch, FunctionCallInfo fcinfo, int argument);
 extern void rig_ingest_take_tokens(IngestBatch *batch, FunctionCallInfo fcinfo, int tokens_argument,
 								   int addresses_argument);
 extern void rig_ingest_take_keys(IngestBatch *batch, FunctionCallInfo fcinfo, int argument);
@@ -242,6 +245,12 @@ extern Datum rig_ingest_verdicts(const IngestBatch *batch, int32 first, int32 co
 
 /* A row of at most six columns without nulls, of the type that the function returns. */
 extern Datum rig_ingest_make_result(FunctionCallInfo fcinfo, Datum *values);
+
+/* Format of a payload. */
+extern RigFormat rig_ingest_format(const IngestBatch *batch, int32 payload);
+
+/* Machine of the readings of a payload that name none: the token's, else the one given; NULL = none. */
+extern const char *rig_ingest_given_machine(const IngestBatch *batch, int32 payload);
 
 /* Parses all payloads, discovers what is new, and leaves readings and refusals. */
 extern void rig_ingest_parse(IngestBatch *batch);

@@ -11,6 +11,7 @@
 #include "utils/timestamp.h"
 
 #include "ingest.h"
+#include "known_keys.h"
 
 #define MAX_TOKEN 128
 #define MAX_KEY 128
@@ -113,19 +114,47 @@ rig_ingest_take_positions(IngestBatch *batch, FunctionCallInfo fcinfo, int parti
 	}
 }
 
-/* Formats that this version does not take are refused, not ignored. */
 void
-rig_ingest_refuse_formats(FunctionCallInfo fcinfo, int argument, int32 count)
+rig_ingest_take_formats(IngestBatch *batch, FunctionCallInfo fcinfo, int argument)
 {
 	bool	   *nulls;
-	Datum	   *formats = array_argument(fcinfo, argument, "formats", TEXTOID, -1, false, TYPALIGN_INT, &nulls, &count);
+	Datum	   *formats = array_argument(fcinfo, argument, "formats", TEXTOID, -1, false, TYPALIGN_INT, &nulls,
+										 &batch->payload_count);
 
-	for (int32 i = 0; formats != NULL && i < count; i++)
-		if (!nulls[i] && strcmp(TextDatumGetCString(formats[i]), "json") != 0)
+	if (formats == NULL)
+		return;
+	batch->formats = palloc0(Max(batch->payload_count, 1) * sizeof(RigFormat));
+	for (int32 i = 0; i < batch->payload_count; i++)
+		if (!nulls[i] && !rig_format_find(TextDatumGetCString(formats[i]), &batch->formats[i]))
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					 errmsg("payload format \"%s\" is not supported", TextDatumGetCString(formats[i])),
-					 errhint("Supported: json.")));
+					 errhint("Supported: json, thingsboard, influx, influx:s, influx:ms, influx:us, influx:ns.")));
+}
+
+void
+rig_ingest_take_machines(IngestBatch *batch, FunctionCallInfo fcinfo, int argument)
+{
+	bool	   *nulls;
+	Datum	   *machines = array_argument(fcinfo, argument, "machines", TEXTOID, -1, false, TYPALIGN_INT, &nulls,
+										  &batch->payload_count);
+
+	if (machines == NULL)
+		return;
+	batch->machines = palloc0(Max(batch->payload_count, 1) * sizeof(char *));
+	for (int32 i = 0; i < batch->payload_count; i++)
+	{
+		char	   *name;
+
+		if (nulls[i])
+			continue;
+		name = TextDatumGetCString(machines[i]);
+		if (!rig_is_valid_name(name, strlen(name)))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("machine of payload %d is not a valid name", i)));
+		batch->machines[i] = name;
+	}
 }
 
 /* A token as text; what cannot be one becomes the empty text, which no token is. */

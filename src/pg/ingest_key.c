@@ -16,24 +16,30 @@
 #include "ingest.h"
 #include "kept_plan.h"
 
-/* SHA-256 over the payloads and their lengths, so that no other division of the bytes is the same. */
+/*
+ * SHA-256 over the payloads, their lengths, so that no other division of the bytes is the same, and their
+ * formats, which give the bytes their meaning.
+ */
 static void
 hash_request(const IngestBatch *batch, IngestKey *key)
 {
 	RigHasher	hasher = rig_audit_hasher();
-	RigBytes   *parts = palloc(2 * key->count * sizeof(RigBytes));
+	RigBytes   *parts = palloc(3 * key->count * sizeof(RigBytes));
 	uint32	   *lengths = palloc(key->count * sizeof(uint32));
 
 	for (int32 i = 0; i < key->count; i++)
 	{
 		const struct varlena *payload = batch->payloads[key->first + i];
 		uint32		length = payload == NULL ? 0 : VARSIZE_ANY_EXHDR(payload);
+		const char *format;
 
 		lengths[i] = pg_hton32(length);
-		parts[2 * i] = (RigBytes) {&lengths[i], sizeof(lengths[i])};
-		parts[2 * i + 1] = (RigBytes) {payload == NULL ? "" : VARDATA_ANY(payload), length};
+		format = rig_format_name(rig_ingest_format(batch, key->first + i));
+		parts[3 * i] = (RigBytes) {&lengths[i], sizeof(lengths[i])};
+		parts[3 * i + 1] = (RigBytes) {payload == NULL ? "" : VARDATA_ANY(payload), length};
+		parts[3 * i + 2] = (RigBytes) {format, strlen(format) + 1};
 	}
-	hasher.sha256(hasher.context, parts, 2 * key->count, key->sha256);
+	hasher.sha256(hasher.context, parts, 3 * key->count, key->sha256);
 	pfree(parts);
 	pfree(lengths);
 }

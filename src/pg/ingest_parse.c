@@ -57,15 +57,18 @@ want(Discovery *discovery, const RigReading *reading, const char *sensor, int32 
  * Time of a reading: its own, else the message's, else that of receipt. The two substitutes
  * are spread by microseconds, because readings without a clock must not collide; the spread
  * of a message time comes from offset and index, so that a repeated delivery gives the same time.
+ * The lines of one payload are of one instant, though: each may hold a part of a reading.
  */
 static TimestampTz
 reading_time(IngestBatch *batch, int32 payload, int32 index, const RigReading *reading)
 {
 	if (reading->has_time)
 		return reading->time_us - UNIX_EPOCH_OFFSET;
+	if (reading->line > 0)
+		index = 0;
 	if (batch->message_times != NULL && batch->message_times[payload] != DT_NOBEGIN)
 		return batch->message_times[payload] + index + (batch->offsets != NULL ? batch->offsets[payload] % 1000 : 0);
-	return batch->received_at + batch->timeless_count++;
+	return batch->received_at + (reading->line > 0 ? batch->timeless_count : batch->timeless_count++);
 }
 
 static RigReason
@@ -86,6 +89,8 @@ refuse_reading(IngestBatch *batch, int32 payload, int32 index, const RigReading 
 
 	if (reading->machine != NULL && reading->reason != RIG_REASON_BAD_MACHINE_NAME)
 		refusal->machine = pnstrdup(reading->machine, reading->machine_length);
+	if (reading->line > 0 && detail == NULL)
+		refusal->detail = psprintf("line %d", reading->line);
 	if (reading->field != NULL && reason == reading->reason)
 		refusal->field = rig_ingest_cut_text(reading->field, reading->field_length);
 	return refusal;
@@ -331,7 +336,51 @@ take_payload(IngestBatch *batch, int32 payload, const RigPayload *parsed, Discov
 		batch->refusal_count = refusals_before;
 		batch->timeless_count = timeless_before;
 	}
+	else if (parsed->reading_count > 0 && parsed->readings[0].line > 0)
+		batch->timeless_count++;
 	return !incomplete;
+}
+
+RigFormat
+rig_ingest_format(const IngestBatch *batch, int32 payload)
+{
+	return batch->formats == NULL ? (RigFormat) {RIG_FORMAT_JSON, RIG_TIME_BY_MAGNITUDE} : batch->formats[payload];
+}
+
+const char *
+rig_ingest_given_machine(const IngestBatch *batch, int32 payload)
+{
+	const IngestDevice *device = batch->devices == NULL ? NULL : batch->devices[payload];
+	const RigMachine *machine;
+
+	if (device == NULL)
+		return batch->machines == NULL ? NULL : batch->machines[payload];
+	if (device->refusal != RIG_REASON_NONE)
+		return NULL;
+	machine = rig_catalog_machine_by_id(batch->catalog, device->machine_id);
+	return machine == NULL ? NULL : rig_catalog_machine_name(batch->catalog, machine);
+}
+
+/* Parses the bytes of a payload by its format. */
+static void
+parse_bytes(IngestBatch *batch, int32 payload, const char *bytes, size_t length, RigPayload *parsed)
+{
+	const char *machine = rig_ingest_given_machine(batch, payload);
+	RigParseOptions options = {
+		.format = rig_ingest_format(batch, payload),
+		.machine = machine,
+		.machine_length = machine == NULL ? 0 : strlen(machine),
+	};
+	RigCatalog *catalog = batch->catalog;
+	RigStatus	status;
+
+	if (options.format.kind == RIG_FORMAT_INFLUX)
+		status = rig_line_parser_parse(catalog->line_parser, &options, bytes, length, parsed);
+	else
+		status = rig_reading_parser_parse_as(catalog->parser, &options, bytes, length, parsed);
+	if (status != RIG_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 }
 
 /* Parses one payload; false if it must be taken again after the discovery. */
@@ -352,9 +401,7 @@ parse_payload(IngestBatch *batch, int32 payload, Discovery *discovery)
 						  psprintf("%zu bytes, the limit is %d", length, rig_max_payload));
 		return true;
 	}
-	if (rig_reading_parser_parse(batch->catalog->parser, VARDATA_ANY(bytes), length, &parsed) != RIG_OK)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	parse_bytes(batch, payload, VARDATA_ANY(bytes), length, &parsed);
 	if (discovery != NULL && !rig_ingest_charge(batch, payload, Max(parsed.reading_count, 1)))
 		return true;
 	if (parsed.reason != RIG_REASON_NONE)

@@ -69,10 +69,10 @@ typedef struct PayloadLetters
 static void
 write_dead_letter(IngestBatch *batch, IngestRefusal *refusal, PayloadLetters *letters)
 {
-	Oid			types[13] = {TIMESTAMPTZOID, TEXTOID, INT4OID, INT8OID, TIMESTAMPTZOID, INT4OID, TEXTOID, TEXTOID,
-	TEXTOID, TEXTOID, BYTEAOID, INT8OID, INT4OID};
-	Datum		values[13] = {0};
-	char		nulls[13];
+	Oid			types[15] = {TIMESTAMPTZOID, TEXTOID, INT4OID, INT8OID, TIMESTAMPTZOID, INT4OID, TEXTOID, TEXTOID,
+	TEXTOID, TEXTOID, BYTEAOID, INT8OID, INT4OID, TEXTOID, TEXTOID};
+	Datum		values[15] = {0};
+	char		nulls[15];
 	int32		payload = refusal->payload;
 	bool		isnull;
 
@@ -99,8 +99,10 @@ write_dead_letter(IngestBatch *batch, IngestRefusal *refusal, PayloadLetters *le
 	values[11] = Int64GetDatum(letters->holder);
 	nulls[11] = letters->holder == 0 ? 'n' : ' ';
 	values[12] = Int32GetDatum(rig_max_payload);
-	if (SPI_execute_with_args("SELECT rigalpha.add_dead_letter($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-							  13, types, values, nulls, false, 1) != SPI_OK_SELECT)
+	set_text(&values[13], &nulls[13], rig_format_name(rig_ingest_format(batch, payload)));
+	set_text(&values[14], &nulls[14], rig_ingest_given_machine(batch, payload));
+	if (SPI_execute_with_args("SELECT rigalpha.add_dead_letter($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+							  15, types, values, nulls, false, 1) != SPI_OK_SELECT)
 		elog(ERROR, "add_dead_letter failed");
 	refusal->dead_letter_id = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	SPI_freetuptable(SPI_tuptable);

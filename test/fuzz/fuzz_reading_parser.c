@@ -1,6 +1,7 @@
 /*
  * libFuzzer target: any payload parses without a fault, is JSON exactly when a naive
- * reader says so, and gives the same result when its key order was seen before.
+ * reader says so, and gives the same result when its key order was seen before. As
+ * ThingsBoard telemetry of a given machine the same bytes are as good or bad as JSON.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -37,6 +38,31 @@ expect_same(const RigReading *left, const RigReading *right)
 	expect(same_text(left->field, left->field_length, right->field, right->field_length));
 	expect(same_text(left->machine, left->machine_length, right->machine, right->machine_length));
 	expect(same_text(left->state, left->state_length, right->state, right->state_length));
+}
+
+/* Reads the payload as ThingsBoard telemetry, with and without predictions of keys. */
+static void
+check_thingsboard(RigReadingParser *parser, const char *bytes, size_t size, const RigPayload *json)
+{
+	const RigParseOptions options = {
+		.format = {rig_format_of_json(bytes, size), RIG_TIME_BY_MAGNITUDE}, .machine = "given", .machine_length = 5
+	};
+	const RigParseOptions thingsboard = {
+		.format = {RIG_FORMAT_THINGSBOARD, RIG_TIME_BY_MAGNITUDE}, .machine = "given", .machine_length = 5
+	};
+	RigReason	reason = json->reason;
+	int32_t		count = json->reading_count;
+	RigPayload	payload;
+
+	expect(rig_reading_parser_parse_as(parser, &options, bytes, size, &payload) == RIG_OK);
+	expect(payload.reason == reason && payload.reading_count == count);
+	for (int round = 0; round < 2; round++)
+	{
+		expect(rig_reading_parser_parse_as(parser, &thingsboard, bytes, size, &payload) == RIG_OK);
+		expect(payload.reason == reason && payload.reading_count == count);
+		for (int32_t i = 0; i < count; i++)
+			expect(payload.readings[i].reason != RIG_REASON_NONE || payload.readings[i].machine != NULL);
+	}
 }
 
 int
@@ -79,6 +105,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		}
 	}
 	free(readings);
+	check_thingsboard(parser, bytes, size, &second);
 	rig_arena_release(&arena);
 	return 0;
 }

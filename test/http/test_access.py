@@ -68,6 +68,8 @@ class AccessTest(unittest.TestCase):
             f"POST {API}/me/second-factor": (fixed("/me/second-factor", lambda: {}), (401, 422, 422, 422, 422), False),
             f"DELETE {API}/me/second-factor": (fixed("/me/second-factor", lambda: {}), (401, 422, 422, 422, 422), False),
             f"POST {API}/ingest": (fixed("/ingest", lambda: stack.reading(stack.unique())), PUBLIC, False),
+            # Without lines on purpose; who sends it does not matter.
+            "POST /api/v2/write": (lambda person: ("/api/v2/write", None), (400,) * 5, False),
         }
 
     def persons(self):

@@ -72,7 +72,8 @@ class IngestTest(unittest.TestCase):
         body = stack.reading(self.machine)
         for content_type in ("text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""):
             self.ingest(body, 415, {"Content-Type": content_type})
-        self.ingest(body, 415, dict(JSON, **{"Content-Encoding": "gzip"}))
+        self.ingest([body], 415, {"Content-Type": "text/plain; charset=utf-8"})
+        self.ingest(body, 415, dict(JSON, **{"Content-Encoding": "br"}))
         self.ingest(body, 200, {"Content-Type": "Application/JSON; charset=utf-8"})
         self.assertEqual(stack.count_readings(self.machine), 1)
 
@@ -133,7 +134,7 @@ class IngestTest(unittest.TestCase):
         for i in range(5):
             connection.request("POST", "/api/v1/ingest", json.dumps(stack.reading(self.machine, i)), JSON)
             self.assertEqual(stack.Answer(connection.getresponse()).status, 200)
-            connection.request("POST", "/api/v1/ingest", "x" * 5000, {"Content-Type": "text/plain"})
+            connection.request("POST", "/api/v1/ingest", "x" * 5000, {"Content-Type": "text/html"})
             self.assertEqual(stack.Answer(connection.getresponse()).status, 415)
         connection.close()
         self.assertEqual(stack.count_readings(self.machine), 5)

@@ -106,7 +106,7 @@ class EveryAnswerTest(unittest.TestCase):
         self.check_problem(self.server.get("/api"), 404)
         self.check_problem(self.server.get("/nothing"), 404)
         self.check_problem(self.server.get("/api/v1/machines/no-such-machine"), 404)
-        self.check_problem(self.server.ingest("x", {"Content-Type": "text/plain"}), 415)
+        self.check_problem(self.server.ingest("x", {"Content-Type": "text/html"}), 415)
         self.check_problem(self.server.ingest("{"), 422)
         self.check_problem(self.server.request("POST", "/api/v1/ingest", b" " * ((1 << 20) + 1), JSON), 413)
 

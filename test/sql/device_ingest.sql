@@ -34,7 +34,7 @@ SELECT * FROM rigalpha.replay_dead_letters((SELECT array_agg(id) FROM rigalpha.d
 -- Nor when the foreign one is among those that share a letter.
 SELECT errors ~ '0 -1 foreign_machine letter$' AS shared FROM send_as(ARRAY[(SELECT convert_to(json_agg(json_build_object('machine_id', CASE n WHEN 150 THEN 'DEV2' ELSE 'DEV1' END, 'timestamp', '2999-01-01T00:00:00Z', 'rpm', 1))::text, 'UTF8') FROM generate_series(1, 150) AS n)], ARRAY[token(1)]);
 SELECT * FROM rigalpha.replay_dead_letters((SELECT array_agg(id) FROM rigalpha.dead_letters WHERE id > :letters));
--- A reading without a machine does not get that of the token.
+-- A reading without a machine is of that of the token.
 SELECT * FROM send_as(ARRAY['{"timestamp":1709300000,"rpm":1}']::bytea[], ARRAY[token(1)]);
 
 -- Bad tokens: nothing is stored, no dead letter, whatever the payload is.

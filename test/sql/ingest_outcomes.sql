@@ -68,7 +68,7 @@ SELECT message_time, reading_index, machine, field, reason, detail, replayed_at 
 SELECT reason, count(*) FROM rigalpha.dead_letters WHERE id > :before GROUP BY reason ORDER BY reason;
 
 -- What this version does not take.
-SELECT rigalpha.ingest(ARRAY['{}']::bytea[], 'http', formats => ARRAY['influx']);
+SELECT rigalpha.ingest(ARRAY['{}']::bytea[], 'http', formats => ARRAY['xml']);
 SELECT rejected FROM rigalpha.ingest(ARRAY['{}']::bytea[], 'http', formats => ARRAY['json'], tokens => ARRAY[NULL]::bytea[]);
 SELECT rigalpha.ingest(ARRAY[ARRAY['{}', '{}'], ARRAY['{}', '{}']]::bytea[], 'http');
 SELECT rigalpha.ingest(NULL, 'http');

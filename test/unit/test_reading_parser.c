@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "arena.h"
+#include "describe_payload.h"
 #include "names.h"
 #include "random.h"
 #include "reading_parser.h"
@@ -44,53 +45,6 @@ exact_copy(const char *bytes, size_t length)
 	return copy;
 }
 
-static int
-describe_value(char *out, const Fixture *fixture, const RigValue *value)
-{
-	int32_t		length;
-	const char *name = rig_names_text(fixture->names, value->name, &length);
-	int			written = sprintf(out, " %.*s=", length, name);
-
-	if (value->kind == RIG_VALUE_NUMBER)
-		return written + sprintf(out + written, "%.17g", value->number);
-	return written + sprintf(out + written, "%s", value->kind == RIG_VALUE_OUT_OF_RANGE ? "huge" : "none");
-}
-
-/*
- * Writes a result as one line: "!reason" of a payload, or its readings separated by
- * " | ", each "machine [@time] [(state)] name=value…", or "!reason[:field] [machine]".
- */
-static void
-describe(char *out, const Fixture *fixture, const RigPayload *payload)
-{
-	*out = '\0';
-	if (payload->reason != RIG_REASON_NONE)
-		sprintf(out, "!%s", rig_reason_code(payload->reason));
-	for (int32_t i = 0; i < payload->reading_count; i++)
-	{
-		const RigReading *reading = &payload->readings[i];
-
-		if (i > 0)
-			out += sprintf(out, " | ");
-		if (reading->reason != RIG_REASON_NONE)
-			out += sprintf(out, "!%s", rig_reason_code(reading->reason));
-		if (reading->field != NULL)
-			out += sprintf(out, ":%.*s", reading->field_length, reading->field);
-		if (reading->reason != RIG_REASON_NONE && reading->machine != NULL)
-			out += sprintf(out, " ");
-		if (reading->machine != NULL)
-			out += sprintf(out, "%.*s", reading->machine_length, reading->machine);
-		if (reading->reason != RIG_REASON_NONE)
-			continue;
-		if (reading->has_time)
-			out += sprintf(out, " @%" PRId64, reading->time_us);
-		if (reading->state != NULL)
-			out += sprintf(out, " (%.*s)", reading->state_length, reading->state);
-		for (int32_t k = 0; k < reading->value_count; k++)
-			out += describe_value(out, fixture, &payload->values[reading->first_value + k]);
-	}
-}
-
 /* Parses twice, without and with a prediction, and describes the second result. */
 static void
 parse_and_describe(char *out, const char *bytes, size_t length)
@@ -102,9 +56,9 @@ parse_and_describe(char *out, const char *bytes, size_t length)
 
 	begin(&fixture);
 	rig_reading_parser_parse(fixture.parser, copy, length, &payload);
-	describe(first, &fixture, &payload);
+	describe_payload(first, fixture.names, &payload);
 	rig_reading_parser_parse(fixture.parser, copy, length, &payload);
-	describe(out, &fixture, &payload);
+	describe_payload(out, fixture.names, &payload);
 	if (strcmp(first, out) != 0)
 		sprintf(out, "the second parse differs from the first: %.1000s", first);
 	end(&fixture);
@@ -594,7 +548,7 @@ test_changing_order(void)
 		RigPayload	payload;
 
 		rig_reading_parser_parse(fixture.parser, messages[i], strlen(messages[i]), &payload);
-		describe(result, &fixture, &payload);
+		describe_payload(result, fixture.names, &payload);
 		same = strcmp(result, expected[i]) == 0;
 	}
 	tap_ok(same, "messages of changing shape in one stream");

@@ -888,6 +888,8 @@ CREATE TABLE rigalpha.dead_letters (
 	payload_size integer NOT NULL,
 	payload_sha256 bytea,
 	replayed_at timestamptz,
+	format text NOT NULL DEFAULT 'json',
+	given_machine text,
 	CHECK (("partition" IS NULL) = ("offset" IS NULL)),
 	CHECK ((payload IS NULL) <> (payload_id IS NULL))
 );
@@ -913,6 +915,8 @@ COMMENT ON COLUMN rigalpha.dead_letters.payload_id IS 'Letter that holds the byt
 COMMENT ON COLUMN rigalpha.dead_letters.payload_size IS 'Bytes received';
 COMMENT ON COLUMN rigalpha.dead_letters.payload_sha256 IS 'SHA-256 of a payload that was too large to keep';
 COMMENT ON COLUMN rigalpha.dead_letters.replayed_at IS 'When a replay stored it; null = open';
+COMMENT ON COLUMN rigalpha.dead_letters.format IS 'How the payload is to be read: json, thingsboard, or influx and the unit of its times';
+COMMENT ON COLUMN rigalpha.dead_letters.given_machine IS 'Machine of the readings that name none; null = they are refused';
 COMMENT ON INDEX rigalpha.dead_letters_position IS 'A Kafka message is refused once';
 COMMENT ON INDEX rigalpha.dead_letters_open IS 'Finds what can be replayed';
 SELECT pg_catalog.pg_extension_config_dump('rigalpha.dead_letters', '');
@@ -1237,14 +1241,16 @@ $$;
 COMMENT ON FUNCTION rigalpha.watch_machines() IS 'Opens and closes incidents of machines that are silent or whose clock is ahead; returns how many were opened';
 CREATE FUNCTION rigalpha.ingest(payloads bytea[], source text, formats text[] DEFAULT NULL, tokens bytea[] DEFAULT NULL,
 	times timestamptz[] DEFAULT NULL, partitions integer[] DEFAULT NULL, offsets bigint[] DEFAULT NULL, atomic boolean DEFAULT false,
-	addresses inet[] DEFAULT NULL, keys text[] DEFAULT NULL,
+	addresses inet[] DEFAULT NULL, keys text[] DEFAULT NULL, machines text[] DEFAULT NULL,
 	OUT accepted integer, OUT merged integer, OUT duplicates integer, OUT rejected integer, OUT verdicts smallint[], OUT errors jsonb)
 	LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 	AS 'MODULE_PATHNAME', 'rig_ingest';
-COMMENT ON FUNCTION rigalpha.ingest(bytea[], text, text[], bytea[], timestamptz[], integer[], bigint[], boolean, inet[], text[])
+COMMENT ON FUNCTION rigalpha.ingest(bytea[], text, text[], bytea[], timestamptz[], integer[], bigint[], boolean, inet[], text[], text[])
 	IS 'Parses, validates and stores payloads; refused ones go to dead_letters. verdicts has one row per payload: accepted, merged, duplicates, rejected.
-A payload with a token may only be of the machine of the token. A request with a key acts once; an empty key continues the request of the payload before';
+formats: json (null), thingsboard, influx, or influx:s, influx:ms, influx:us, influx:ns with the unit of its times.
+A payload with a token may only be of the machine of the token. Readings that name no machine are of that of the token, or of the one in machines.
+A request with a key acts once; an empty key continues the request of the payload before';
 
 -- Called by ingest() for names it has not seen: one lock for all discovery, names in order, so
 -- that concurrent ingests wait for each other instead of deadlocking. machine_names and
@@ -1338,21 +1344,22 @@ $$;
 COMMENT ON FUNCTION rigalpha.add_machine_sensors(integer, text[], integer) IS 'Gives a machine positions for sensors it does not have yet, at most room of them';
 
 CREATE FUNCTION rigalpha.add_dead_letter(received_at timestamptz, source text, "partition" integer, "offset" bigint,
-	message_time timestamptz, reading_index integer, machine text, field text, reason text, detail text, payload bytea, payload_id bigint, max_size integer)
+	message_time timestamptz, reading_index integer, machine text, field text, reason text, detail text, payload bytea, payload_id bigint, max_size integer,
+	format text DEFAULT 'json', given_machine text DEFAULT NULL)
 	RETURNS bigint
 	LANGUAGE sql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 	INSERT INTO rigalpha.dead_letters (received_at, source, "partition", "offset", message_time, reading_index, machine, field,
-			reason, detail, payload, payload_id, payload_size, payload_sha256)
+			reason, detail, payload, payload_id, payload_size, payload_sha256, format, given_machine)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
 			CASE WHEN $12 IS NOT NULL THEN NULL WHEN octet_length($11) > $13 THEN substr($11, 1, 4096) ELSE $11 END, $12,
-			octet_length($11), CASE WHEN octet_length($11) > $13 THEN sha256($11) END)
+			octet_length($11), CASE WHEN octet_length($11) > $13 THEN sha256($11) END, $14, $15)
 		ON CONFLICT (source, "partition", "offset", reading_index, (coalesce(message_time, '-infinity'))) WHERE "offset" IS NOT NULL
 			DO UPDATE SET field = excluded.field, reason = excluded.reason, detail = excluded.detail
 		RETURNING id
 	$$;
-COMMENT ON FUNCTION rigalpha.add_dead_letter(timestamptz, text, integer, bigint, timestamptz, integer, text, text, text, text, bytea, bigint, integer)
+COMMENT ON FUNCTION rigalpha.add_dead_letter(timestamptz, text, integer, bigint, timestamptz, integer, text, text, text, text, bytea, bigint, integer, text, text)
 	IS 'Keeps what was refused; the bytes stand in letter payload_id if there is one; of more than max_size bytes the SHA-256 and the first 4 KiB';
 
 CREATE FUNCTION rigalpha.replay_dead_letters(ids bigint[] DEFAULT NULL, max_rows integer DEFAULT 1000,
@@ -1371,7 +1378,7 @@ BEGIN
 	still_refused := 0;
 	FOR letter IN
 		SELECT d.id, d.source, d."partition", d."offset", coalesce(d.message_time, d.received_at) AS message_time, d.reading_index,
-			coalesce(d.payload, holder.payload) AS payload
+			coalesce(d.payload, holder.payload) AS payload, d.format, d.given_machine
 		FROM rigalpha.dead_letters d
 		LEFT JOIN rigalpha.dead_letters holder ON holder.id = d.payload_id
 		WHERE d.replayed_at IS NULL AND d.payload_sha256 IS NULL AND num_nonnulls(d.payload, holder.payload) > 0 AND (ids IS NULL OR d.id = ANY (ids))
@@ -1384,7 +1391,8 @@ BEGIN
 		-- With the position and time of its message, so that a reading without a time gets the one
 		-- that it got before.
 		SELECT max(d.id) INTO newest FROM rigalpha.dead_letters d;
-		SELECT * INTO result FROM rigalpha.ingest(ARRAY[letter.payload], letter.source, times => ARRAY[letter.message_time],
+		SELECT * INTO result FROM rigalpha.ingest(ARRAY[letter.payload], letter.source, formats => ARRAY[letter.format],
+			machines => ARRAY[letter.given_machine], times => ARRAY[letter.message_time],
 			partitions => CASE WHEN letter."offset" IS NOT NULL THEN ARRAY[letter."partition"] END,
 			offsets => CASE WHEN letter."offset" IS NOT NULL THEN ARRAY[letter."offset"] END);
 		-- The letters that were there stay; new ones that this replay wrote would only repeat them.

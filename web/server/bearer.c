@@ -3,19 +3,26 @@
 #include <string.h>
 #include <strings.h>
 
-#define SCHEME "Bearer"
+/* What clients of InfluxDB call it, too. */
+static const char *const schemes[] = {"Bearer ", "Token "};
+
 #define TOKEN_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/="
 
 RigBearerFound
 rig_bearer_read(const char *header, const char **token)
 {
-	size_t		length;
+	size_t		length = 0;
 
 	if (header == NULL)
 		return RIG_BEARER_ABSENT;
-	if (strncasecmp(header, SCHEME " ", strlen(SCHEME " ")) != 0)
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]) && length == 0; i++)
+	{
+		if (strncasecmp(header, schemes[i], strlen(schemes[i])) == 0)
+			length = strlen(schemes[i]);
+	}
+	if (length == 0)
 		return RIG_BEARER_REFUSED;
-	header += strlen(SCHEME);
+	header += length;
 	header += strspn(header, " ");
 	length = strlen(header);
 	if (length == 0 || length > RIG_BEARER_MAX || strspn(header, TOKEN_CHARACTERS) != length)

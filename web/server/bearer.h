@@ -14,7 +14,7 @@ typedef enum RigBearerFound
 	RIG_BEARER_REFUSED			/* another scheme, or nothing that could be a token */
 } RigBearerFound;
 
-/* Finds the token in an Authorization header (NULL when there is none); it points into the header. */
+/* Finds the token in an Authorization header, Bearer or Token (NULL when there is none); it points into the header. */
 extern RigBearerFound rig_bearer_read(const char *header, const char **token);
 
 /* Whether an Idempotency-Key is 1 to 128 visible ASCII characters. */

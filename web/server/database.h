@@ -60,7 +60,7 @@ typedef struct RigBinary
 	int			length;
 } RigBinary;
 
-#define RIG_DATABASE_MAX_BINARY 4
+#define RIG_DATABASE_MAX_BINARY 6
 
 /* The same with binary parameters, as many as the statement has, and binary results. */
 extern PGresult *rig_database_query_binary(RigDatabase *database, const RigStatement *statement,

@@ -31,6 +31,7 @@ extern bool rig_handle_machine_incidents(RigRequest *request, RigDatabase *datab
 
 /* handlers_ingest.c */
 extern void rig_check_ingest(RigRequest *request);
+extern void rig_check_write(RigRequest *request);
 extern bool rig_handle_ingest(RigRequest *request);
 
 /* handlers_machines.c */

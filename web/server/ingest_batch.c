@@ -24,7 +24,7 @@ static const RigStatement INGEST = {
 	"ingest",
 	"WITH stored AS MATERIALIZED ("
 	"    SELECT verdicts, errors FROM rigalpha.ingest($1::bytea[], 'http', tokens => $2::bytea[],"
-	"        addresses => $3::text[]::inet[], keys => $4::text[]))"
+	"        addresses => $3::text[]::inet[], keys => $4::text[], formats => $5::text[], atomic => $6::boolean))"
 	" SELECT NULL::int4 AS payload, NULL::int4 AS reading, NULL::text AS error, verdicts, NULL::text AS reason,"
 	"        NULL::int4 AS retry_after"
 	"   FROM stored"
@@ -35,7 +35,7 @@ static const RigStatement INGEST = {
 	"   FROM stored, jsonb_to_recordset(stored.errors)"
 	"        AS e(payload int4, reading int4, field text, reason text, detail text, dead_letter_id int8, retry_after int4)"
 	" ORDER BY payload NULLS FIRST, reading NULLS FIRST",
-	4
+	6
 };
 
 /* The verdicts and errors of one batch, read in payload order. */
@@ -97,17 +97,21 @@ append_text(RigBuffer *out, const char *text)
 	append_element(out, text, text != NULL ? strlen(text) : 0);
 }
 
-/* Parameters of the statement; the last three are left out when no request has a token or a key. */
+/*
+ * Parameters of the statement. Tokens, addresses and keys are left out when no request has a token or a key,
+ * formats when all is JSON.
+ */
 typedef struct Parameters
 {
 	RigBuffer	payloads;
 	RigBuffer	tokens;
 	RigBuffer	addresses;
 	RigBuffer	keys;
+	RigBuffer	formats;
 } Parameters;
 
 static void
-encode_request(const RigRequest *request, bool devices, Parameters *out)
+encode_request(const RigRequest *request, bool devices, bool formats, Parameters *out)
 {
 	const char *address = request->token != NULL && *request->client_address != '\0' ? request->client_address : NULL;
 
@@ -116,6 +120,8 @@ encode_request(const RigRequest *request, bool devices, Parameters *out)
 		const RigPayloadSlice *payload = &request->payloads[i];
 
 		append_element(&out->payloads, payload->bytes, payload->length);
+		if (formats)
+			append_text(&out->formats, payload->format);
 		if (!devices)
 			continue;
 		append_text(&out->tokens, request->token);
@@ -131,11 +137,14 @@ encode_requests(RigRequest *const *requests, int count, Parameters *out)
 {
 	int			payloads = 0;
 	bool		devices = false;
+	bool		formats = false;
 
 	for (int i = 0; i < count; i++)
 	{
 		payloads += requests[i]->payload_count;
 		devices |= requests[i]->token != NULL || requests[i]->idempotency_key != NULL;
+		for (int k = 0; k < requests[i]->payload_count; k++)
+			formats |= requests[i]->payloads[k].format != NULL;
 	}
 	begin_array(&out->payloads, BYTEA_OID, payloads);
 	if (devices)
@@ -144,8 +153,10 @@ encode_requests(RigRequest *const *requests, int count, Parameters *out)
 		begin_array(&out->addresses, TEXT_OID, payloads);
 		begin_array(&out->keys, TEXT_OID, payloads);
 	}
+	if (formats)
+		begin_array(&out->formats, TEXT_OID, payloads);
 	for (int i = 0; i < count; i++)
-		encode_request(requests[i], devices, out);
+		encode_request(requests[i], devices, formats, out);
 	return payloads;
 }
 
@@ -156,6 +167,7 @@ release_parameters(Parameters *parameters)
 	rig_buffer_release(&parameters->tokens);
 	rig_buffer_release(&parameters->addresses);
 	rig_buffer_release(&parameters->keys);
+	rig_buffer_release(&parameters->formats);
 }
 
 /* Checks that the verdicts are an int2[payloads][4]; the answers below rely on it. */
@@ -244,7 +256,8 @@ store_once(RigDatabase *database, RigRequest *const *requests, int count, RigFai
 	rows = rig_database_query_binary(database, &INGEST,
 									 (const RigBinary[]) {
 		{out.payloads.data, (int) out.payloads.length}, {out.tokens.data, (int) out.tokens.length},
-		{out.addresses.data, (int) out.addresses.length}, {out.keys.data, (int) out.keys.length}
+		{out.addresses.data, (int) out.addresses.length}, {out.keys.data, (int) out.keys.length},
+		{out.formats.data, (int) out.formats.length}, {requests[0]->atomic ? "\1" : "", 1}
 	}, failure);
 	release_parameters(&out);
 	if (rows == NULL)

@@ -62,7 +62,7 @@ rig_ingest_queue_submit(RigRequest *request)
 		refuse(request, is_ready ? NULL : &failure);
 }
 
-/* Takes the oldest requests that fit into one transaction, at least one. */
+/* Takes the oldest requests that fit into one transaction, at least one; an atomic one has its own. */
 static RigRequest *
 take_batch(void)
 {
@@ -75,7 +75,8 @@ take_batch(void)
 	{
 		payloads += first->payload_count;
 		bytes += (int64_t) first->body.length;
-		if (last != NULL && (payloads > rig_config.batch_payloads || bytes > rig_config.batch_bytes))
+		if (last != NULL && (payloads > rig_config.batch_payloads || bytes > rig_config.batch_bytes
+							 || first->atomic || last->atomic))
 			break;
 		last = first;
 		first = first->next;

@@ -241,9 +241,8 @@ header_size(struct MHD_Connection *connection)
 	return info != NULL ? info->header_size : 0;
 }
 
-/* Takes size bytes from the limit over all bodies. */
-static bool
-account_body(RigRequest *request, size_t size)
+bool
+rig_listener_account_body(RigRequest *request, size_t size)
 {
 	size_t		before = atomic_fetch_add(&body_bytes, size);
 
@@ -272,7 +271,7 @@ check_body(RigRequest *request)
 		return;
 	if (request->body_declared > (uint64_t) rig_config.max_body_read)
 		rig_problem_answer(request, RIG_PROBLEM_TOO_LARGE, NULL);
-	else if (!account_body(request, request->body_declared) ||
+	else if (!rig_listener_account_body(request, request->body_declared) ||
 			 !rig_buffer_reserve(&request->body, request->body_declared))
 		rig_problem_answer(request, RIG_PROBLEM_OVERLOADED, NULL);
 }
@@ -377,7 +376,7 @@ accept_body(RigRequest *request, const char *bytes, size_t size)
 		return;
 	if (request->body_received > (uint64_t) rig_config.max_body_read)
 		rig_problem_answer(request, RIG_PROBLEM_TOO_LARGE, NULL);
-	else if (request->body_received > request->body_accounted && !account_body(request, size))
+	else if (request->body_received > request->body_accounted && !rig_listener_account_body(request, size))
 		rig_problem_answer(request, RIG_PROBLEM_OVERLOADED, NULL);
 	else if (!rig_buffer_reserve(&request->body, size))
 		rig_problem_answer(request, RIG_PROBLEM_OVERLOADED, NULL);

@@ -20,6 +20,9 @@ extern void rig_listener_suspend(RigRequest *request);
 /* The answer is set (or stream data is there): the event loop goes on. Any thread. */
 extern void rig_listener_resume(RigRequest *request);
 
+/* Takes size bytes from the limit over all bodies, up to the end of the request; false when they are used up. */
+extern bool rig_listener_account_body(RigRequest *request, size_t size);
+
 /* No new connections; requests that come in on open ones are answered 503. */
 extern void rig_listener_quiesce(void);
 

@@ -9,6 +9,8 @@
 #include "clock.h"
 #include "config.h"
 
+#define TOKEN_PREFIX "rig_"		/* of tokens of devices */
+
 static void
 begin_line(RigBuffer *line, const char *level, const char *event)
 {
@@ -61,6 +63,25 @@ add_text(RigBuffer *line, const char *name, const char *text)
 	rig_buffer_json(line, text, RIG_LOG_TEXT_MAX);
 }
 
+/* A path without the tokens of devices that it may hold: clients of other systems send them there. */
+static void
+add_path(RigBuffer *line, const char *path)
+{
+	RigBuffer	plain = {0};
+	const char *token;
+
+	while (path != NULL && (token = strstr(path, TOKEN_PREFIX)) != NULL)
+	{
+		rig_buffer_append(&plain, path, (size_t) (token - path));
+		rig_buffer_text(&plain, TOKEN_PREFIX "...");
+		path = token + strcspn(token, "/");
+	}
+	if (path != NULL)
+		rig_buffer_text(&plain, path);
+	add_text(line, "path", path != NULL ? plain.data : NULL);
+	rig_buffer_release(&plain);
+}
+
 static void
 add_number(RigBuffer *line, const char *name, int64_t number)
 {
@@ -77,7 +98,7 @@ rig_log_event(const RigLogEvent *event)
 	add_text(&line, "request_id", event->request_id);
 	add_text(&line, "client", event->client);
 	add_text(&line, "method", event->method);
-	add_text(&line, "path", event->path);
+	add_path(&line, event->path);
 	add_number(&line, "status", event->status);
 	add_number(&line, "count", event->count);
 	add_text(&line, "message", event->text);
@@ -94,7 +115,7 @@ rig_log_request(const char *request_id, const char *client, const char *method, 
 	add_text(&line, "request_id", request_id);
 	add_text(&line, "client", client);
 	add_text(&line, "method", method);
-	add_text(&line, "path", path);
+	add_path(&line, path);
 	rig_buffer_format(&line, ",\"status\":%d,\"duration_ms\":%lld", status, (long long) duration_ms);
 	end_line(&line);
 }

@@ -33,11 +33,20 @@ typedef enum RigRequestPhase
 	RIG_PHASE_ANSWERED			/* response given to the HTTP library */
 } RigRequestPhase;
 
+/* What the body of an ingest request is. */
+typedef enum RigBodyShape
+{
+	RIG_BODY_JSON,
+	RIG_BODY_JSON_LINES,
+	RIG_BODY_LINE_PROTOCOL
+} RigBodyShape;
+
 /* One payload of an ingest body; NDJSON has one per line. */
 typedef struct RigPayloadSlice
 {
 	const char *bytes;
 	size_t		length;
+	const char *format;			/* as ingest() calls it; NULL = JSON */
 } RigPayloadSlice;
 
 typedef struct RigRequest
@@ -64,6 +73,11 @@ typedef struct RigRequest
 	size_t		body_accounted; /* bytes taken from the limit over all bodies */
 	bool		body_discarded; /* the answer is known, the rest is only read away */
 
+	RigBodyShape body_shape;
+	bool		body_gzip;
+	bool		atomic;			/* all of it is stored, or nothing */
+	bool		answer_empty;	/* 204 when there is nothing to tell */
+	const char *line_format;	/* of line protocol, as ingest() calls it */
 	RigPayloadSlice *payloads;	/* point into body */
 	int			payload_count;
 	const char *token;			/* of a device, NULL = none; points into the header, as the next */

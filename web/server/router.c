@@ -21,6 +21,8 @@ static const RigRoute ROUTES[] = {
 	{"POST", API "/me/second-factor", RIG_ACCESS_USER, .check = rig_check_json, .perform = rig_handle_confirm_second_factor},
 	{"DELETE", API "/me/second-factor", RIG_ACCESS_USER, .check = rig_check_json, .perform = rig_handle_remove_second_factor},
 	{"POST", API "/ingest", RIG_ACCESS_DEVICE, .check = rig_check_ingest, .start = rig_handle_ingest},
+	/* Where clients of InfluxDB write to. */
+	{"POST", "/api/v2/write", RIG_ACCESS_DEVICE, .check = rig_check_write, .start = rig_handle_ingest},
 	{"GET", API "/sessions", RIG_ACCESS_USER, .run = rig_handle_sessions},
 	{"DELETE", API "/sessions", RIG_ACCESS_USER, .run = rig_handle_revoke_other_sessions},
 	{"DELETE", API "/sessions/{}", RIG_ACCESS_USER, .run = rig_handle_revoke_session},
