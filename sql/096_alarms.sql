@@ -118,9 +118,9 @@ CREATE FUNCTION rigalpha.default_alarm_suppressions() RETURNS TABLE (state text,
 	LANGUAGE sql IMMUTABLE PARALLEL SAFE
 	SET search_path = pg_catalog, pg_temp
 	AS $$
-	SELECT st, se FROM unnest(ARRAY['connection', 'circulating', 'tripping_in', 'tripping_out', 'tripping', 'reaming', 'idle', 'stopped']) st,
-		unnest(ARRAY['wob', 'rop', 'rpm', 'torque', 'hookload', 'block_speed', 'spp', 'flow_in', 'flow_out_pct', 'spm1', 'spm2',
-			'td_motor_current', 'mp1_motor_current', 'mp2_motor_current']) se
+	-- Hookload, flow and pits stay: overpull and kicks happen on trips.
+	SELECT st, se FROM unnest(ARRAY['connection', 'trip in', 'trip out', 'tripping', 'idle', 'stopped']) st,
+		unnest(ARRAY['wob', 'rop', 'rpm', 'torque']) se
 	$$;
 COMMENT ON FUNCTION rigalpha.default_alarm_suppressions() IS 'Rules that setup() enters: alarms of drilling mean nothing while a rig does something else';
 
@@ -153,6 +153,11 @@ CREATE FUNCTION rigalpha.limit_priority(level text) RETURNS text
 	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 	AS $$ SELECT CASE WHEN level IN ('lolo', 'hihi') THEN 'urgent' ELSE 'medium' END $$;
 COMMENT ON FUNCTION rigalpha.limit_priority(text) IS 'Priority of an alarm of that limit';
+
+CREATE FUNCTION rigalpha.priority_rank(priority text) RETURNS integer
+	LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+	AS $$ SELECT CASE priority WHEN 'urgent' THEN 1 WHEN 'high' THEN 2 WHEN 'medium' THEN 3 ELSE 4 END $$;
+COMMENT ON FUNCTION rigalpha.priority_rank(text) IS 'Place of a priority in lists, from 1 = urgent';
 
 CREATE VIEW rigalpha.effective_alarm_events WITH (security_invoker = true, security_barrier = true) AS
 	SELECT e.id, e.alarm_id, e.machine_id, e.at, e.recorded_at, e.transition, e.level, e.value, e.actor, e.note
@@ -210,11 +215,17 @@ CREATE FUNCTION rigalpha.raise_alarm(machine_id integer, sensor_id integer, kind
 DECLARE
 	result bigint;
 BEGIN
-	-- One that nobody has acknowledged yet goes on.
-	UPDATE rigalpha.alarms AS a SET threshold_id = raise_alarm.threshold_id, incident_id = raise_alarm.incident_id
-		WHERE a.retain AND a.machine_id = raise_alarm.machine_id AND a.sensor_id IS NOT DISTINCT FROM raise_alarm.sensor_id
+	-- One that nobody has acknowledged yet goes on, and so does one that was raised in vain.
+	SELECT a.id INTO result FROM rigalpha.alarms a
+		WHERE a.machine_id = raise_alarm.machine_id AND a.sensor_id IS NOT DISTINCT FROM raise_alarm.sensor_id
 			AND a.kind = raise_alarm.kind AND a.condition_name = raise_alarm.condition_name
-		RETURNING a.id INTO result;
+			AND (a.retain OR NOT a.acked_state AND a.cleared_at IS NULL
+				AND NOT EXISTS (SELECT FROM rigalpha.effective_alarm_events e WHERE e.alarm_id = a.id AND e.transition = 'raised'))
+		ORDER BY a.retain DESC, a.id DESC LIMIT 1;
+	UPDATE rigalpha.alarms AS a
+		SET retain = true, threshold_id = raise_alarm.threshold_id, incident_id = raise_alarm.incident_id,
+			note = coalesce(raise_alarm.note, a.note)
+		WHERE a.id = result;
 	IF result IS NULL THEN
 		INSERT INTO rigalpha.alarms (machine_id, sensor_id, kind, condition_name, level, priority, active_since, value, note, threshold_id, incident_id)
 			VALUES (machine_id, sensor_id, kind, condition_name, level, priority, at, value, note, threshold_id, incident_id)

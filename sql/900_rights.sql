@@ -126,3 +126,12 @@ GRANT SELECT ON rigalpha.model_registry, rigalpha.model_deployments TO rigalpha_
 GRANT SELECT (epoch) ON rigalpha.node TO rigalpha_viewer;
 GRANT SELECT (id, name, brokers, topic, workers, paused) ON rigalpha.kafka_sources TO rigalpha_viewer;
 GRANT SELECT ON rigalpha.kafka_workers, rigalpha.kafka_offsets TO rigalpha_viewer;
+
+-- Alarms.
+GRANT SELECT ON rigalpha.alarms, rigalpha.alarm_events, rigalpha.alarm_suppressions, rigalpha.effective_alarm_events TO rigalpha_viewer;
+GRANT EXECUTE ON FUNCTION rigalpha.priority_rank, rigalpha.limit_priority, rigalpha.threshold_what_if, rigalpha.limit_episodes,
+	rigalpha.default_alarm_suppressions TO rigalpha_viewer;
+GRANT EXECUTE ON FUNCTION rigalpha.ack_alarm, rigalpha.clear_alarm, rigalpha.reopen_alarm, rigalpha.shelve_alarm, rigalpha.unshelve_alarm
+	TO rigalpha_operator;
+GRANT INSERT (state, category, sensor_id), UPDATE (state, category, sensor_id), DELETE ON rigalpha.alarm_suppressions TO rigalpha_admin;
+GRANT USAGE ON SEQUENCE rigalpha.alarm_suppressions_id_seq TO rigalpha_admin;
