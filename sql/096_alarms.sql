@@ -388,6 +388,10 @@ BEGIN
 	END IF;
 	IF alarm IS NOT NULL THEN
 		PERFORM rigalpha.derive_alarm(alarm);
+		-- Of the others ingest tells.
+		IF NEW.kind IN ('silent', 'clock') THEN
+			PERFORM pg_notify('rigalpha', 'readings:' || NEW.machine_id);
+		END IF;
 	END IF;
 	RETURN NULL;
 END
@@ -414,6 +418,8 @@ BEGIN
 		RAISE EXCEPTION 'permission denied: alarms are for operators and admins' USING ERRCODE = 'insufficient_privilege';
 	END IF;
 	actor := coalesce(who.user_name, session_user);
+	-- Listeners show what becomes of it.
+	PERFORM pg_notify('rigalpha', 'readings:' || alarm.machine_id);
 END
 $$;
 COMMENT ON FUNCTION rigalpha.lock_alarm(bigint) IS 'Finds an alarm that the caller may act on, and locks it';

@@ -135,3 +135,6 @@ GRANT EXECUTE ON FUNCTION rigalpha.ack_alarm, rigalpha.clear_alarm, rigalpha.reo
 	TO rigalpha_operator;
 GRANT INSERT (state, category, sensor_id), UPDATE (state, category, sensor_id), DELETE ON rigalpha.alarm_suppressions TO rigalpha_admin;
 GRANT USAGE ON SEQUENCE rigalpha.alarm_suppressions_id_seq TO rigalpha_admin;
+GRANT EXECUTE ON FUNCTION rigalpha_api.alarm_page, rigalpha_api.thresholds TO rigalpha_viewer;
+GRANT EXECUTE ON FUNCTION rigalpha_api.act_on_alarm, rigalpha_api.check_document TO rigalpha_operator;
+GRANT EXECUTE ON FUNCTION rigalpha_api.put_threshold, rigalpha_api.delete_threshold TO rigalpha_admin;

@@ -4152,6 +4152,10 @@ BEGIN
 	END IF;
 	IF alarm IS NOT NULL THEN
 		PERFORM rigalpha.derive_alarm(alarm);
+		-- Of the others ingest tells.
+		IF NEW.kind IN ('silent', 'clock') THEN
+			PERFORM pg_notify('rigalpha', 'readings:' || NEW.machine_id);
+		END IF;
 	END IF;
 	RETURN NULL;
 END
@@ -4178,6 +4182,8 @@ BEGIN
 		RAISE EXCEPTION 'permission denied: alarms are for operators and admins' USING ERRCODE = 'insufficient_privilege';
 	END IF;
 	actor := coalesce(who.user_name, session_user);
+	-- Listeners show what becomes of it.
+	PERFORM pg_notify('rigalpha', 'readings:' || alarm.machine_id);
 END
 $$;
 COMMENT ON FUNCTION rigalpha.lock_alarm(bigint) IS 'Finds an alarm that the caller may act on, and locks it';
@@ -4689,12 +4695,14 @@ BEGIN
 				WHEN 'boolean' THEN jsonb_typeof(member.value) = 'boolean'
 				WHEN 'number' THEN jsonb_typeof(member.value) = 'number' AND (member.value #>> '{}')::numeric BETWEEN 1 AND 2147483647
 					AND (member.value #>> '{}')::numeric % 1 = 0
+				WHEN 'value' THEN jsonb_typeof(member.value) = 'number' AND abs((member.value #>> '{}')::numeric) < 1e300
 				WHEN 'strings' THEN jsonb_typeof(member.value) = 'array' AND NOT jsonb_path_exists(member.value, 'strict $[*] ? (@.type() != "string")')
 			END
 		END;
 		IF fits IS NOT TRUE THEN
 			RAISE EXCEPTION 'member "%" must be %', member.key, CASE rtrim(wanted, '?') WHEN 'string' THEN 'a string' WHEN 'boolean' THEN 'true or false'
-				WHEN 'number' THEN 'a whole number from 1 to 2147483647' ELSE 'an array of strings' END USING ERRCODE = 'invalid_parameter_value';
+				WHEN 'number' THEN 'a whole number from 1 to 2147483647'
+				WHEN 'value' THEN 'a number' ELSE 'an array of strings' END USING ERRCODE = 'invalid_parameter_value';
 		END IF;
 		result := result || jsonb_build_object(member.key, member.value);
 	END LOOP;
@@ -4706,7 +4714,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION rigalpha_api.check_document(json, jsonb, text[])
-	IS 'The document, or an error unless it is an object of known members of the right types (string, boolean, number, strings; ? = or null)';
+	IS 'The document, or an error unless it is an object of known members of the right types (string, boolean, number, value, strings; ? = or null)';
 
 CREATE FUNCTION rigalpha_api.known_machines(names jsonb) RETURNS text[]
 	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
@@ -5045,6 +5053,125 @@ BEGIN
 	END LOOP;
 END
 $$;
+
+CREATE FUNCTION rigalpha_api.alarm_page(machine text, state text, before bigint, max_rows integer) RETURNS json
+	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+#variable_conflict use_column
+DECLARE
+	wanted CONSTANT text := coalesce(alarm_page.state, 'current');
+	-- The current lists are short and ordered by what is urgent; the others are read page by page.
+	paged CONSTANT boolean := wanted IN ('closed', 'all');
+BEGIN
+	IF wanted NOT IN ('current', 'active', 'unacknowledged', 'shelved', 'suppressed', 'closed', 'all') THEN
+		RAISE EXCEPTION 'state must be current, active, unacknowledged, shelved, suppressed, closed or all' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	IF alarm_page.machine IS NOT NULL AND NOT EXISTS (SELECT FROM rigalpha.machines m WHERE m.name = alarm_page.machine) THEN
+		RETURN NULL;
+	END IF;
+	RETURN (
+		WITH page AS (
+			SELECT a.*, CASE WHEN paged THEN 0 ELSE rigalpha.priority_rank(a.priority) END AS rank,
+				CASE WHEN paged THEN NULL ELSE a.active_since END AS since
+			FROM rigalpha_api.alarm_list a
+			WHERE (alarm_page.machine IS NULL OR a.machine = alarm_page.machine) AND (alarm_page.before IS NULL OR a.id < alarm_page.before)
+				AND CASE wanted WHEN 'all' THEN true WHEN 'closed' THEN NOT a.retain
+					WHEN 'shelved' THEN a.retain AND a.shelving_state <> 'unshelved'
+					WHEN 'suppressed' THEN a.retain AND a.suppressed_state AND a.shelving_state = 'unshelved'
+					ELSE a.retain AND a.shelving_state = 'unshelved' AND NOT a.suppressed_state
+						AND (wanted <> 'active' OR a.active_state) AND (wanted <> 'unacknowledged' OR NOT a.acked_state) END
+			ORDER BY rank, since DESC, a.id DESC LIMIT alarm_page.max_rows)
+		SELECT json_build_object(
+			'alarms', coalesce((SELECT json_agg(to_jsonb(p) - 'rank' - 'since' ORDER BY p.rank, p.since DESC, p.id DESC) FROM page p), '[]'),
+			'next', (SELECT min(p.id) FROM page p WHERE paged HAVING count(*) = alarm_page.max_rows),
+			'counts', (SELECT json_build_object('current', count(*) FILTER (WHERE shelving_state = 'unshelved' AND NOT suppressed_state),
+					'unacknowledged', count(*) FILTER (WHERE shelving_state = 'unshelved' AND NOT suppressed_state AND NOT acked_state),
+					'shelved', count(*) FILTER (WHERE shelving_state <> 'unshelved'),
+					'suppressed', count(*) FILTER (WHERE shelving_state = 'unshelved' AND suppressed_state))
+				FROM rigalpha.alarms a JOIN rigalpha.machines m ON m.id = a.machine_id
+				WHERE a.retain AND (alarm_page.machine IS NULL OR m.name = alarm_page.machine))));
+END
+$$;
+COMMENT ON FUNCTION rigalpha_api.alarm_page(text, text, bigint, integer)
+	IS 'Alarms in a state, of one machine or all; next = before of the next page; null = unknown machine';
+
+CREATE FUNCTION rigalpha_api.act_on_alarm(id bigint, action text, document json) RETURNS void
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	given CONSTANT jsonb := rigalpha_api.check_document(document, '{"note":"string?"}');
+	note CONSTANT text := nullif(btrim(given ->> 'note'), '');
+BEGIN
+	IF length(note) > 2000 THEN
+		RAISE EXCEPTION 'a note has at most 2000 characters' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	CASE action
+		WHEN 'ack' THEN PERFORM rigalpha.ack_alarm(id, note);
+		WHEN 'clear' THEN PERFORM rigalpha.clear_alarm(id, note);
+		WHEN 'reopen' THEN PERFORM rigalpha.reopen_alarm(id, note);
+	END CASE;
+END
+$$;
+COMMENT ON FUNCTION rigalpha_api.act_on_alarm(bigint, text, json) IS 'ack, clear or reopen an alarm, with a document of {note}';
+
+CREATE FUNCTION rigalpha_api.thresholds() RETURNS json
+	LANGUAGE sql STABLE PARALLEL RESTRICTED
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT json_build_object('thresholds', coalesce(json_agg(json_build_object('id', t.id, 'sensor', s.name, 'machine', m.name, 'unit', s.unit,
+		'lolo', t.lolo, 'lo', t.lo, 'hi', t.hi, 'hihi', t.hihi, 'deadband', t.deadband, 'on_delay', extract(epoch FROM t.on_delay)::float8,
+		'off_delay', extract(epoch FROM t.off_delay)::float8, 'valid_from', t.valid_from) ORDER BY s.name, m.name NULLS FIRST), '[]'))
+	FROM rigalpha.thresholds t
+	JOIN rigalpha.sensors s ON s.id = t.sensor_id
+	LEFT JOIN rigalpha.machines m ON m.id = t.machine_id
+	WHERE t.valid_to = 'infinity'
+	$$;
+COMMENT ON FUNCTION rigalpha_api.thresholds() IS 'Limits that apply now, delays in seconds; machine null = all machines without limits of their own';
+
+CREATE FUNCTION rigalpha_api.put_threshold(document json) RETURNS json
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	given CONSTANT jsonb := rigalpha_api.check_document(document, '{"sensor":"string","machine":"string?","lolo":"value?","lo":"value?",
+		"hi":"value?","hihi":"value?","deadband":"value","on_delay":"value","off_delay":"value"}', '{sensor}');
+BEGIN
+	PERFORM rigalpha.require_admin();
+	IF coalesce((given ->> 'on_delay')::float8, 0) NOT BETWEEN 0 AND 86400 OR coalesce((given ->> 'off_delay')::float8, 0) NOT BETWEEN 0 AND 86400 THEN
+		RAISE EXCEPTION 'delays are from 0 to 86400 seconds' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	RETURN json_build_object('id', rigalpha.set_threshold(given ->> 'sensor', given ->> 'machine', (given ->> 'lolo')::float8, (given ->> 'lo')::float8,
+		(given ->> 'hi')::float8, (given ->> 'hihi')::float8, coalesce((given ->> 'deadband')::float8, 0),
+		make_interval(secs => coalesce((given ->> 'on_delay')::float8, 0)), make_interval(secs => coalesce((given ->> 'off_delay')::float8, 0))));
+EXCEPTION
+	WHEN check_violation THEN
+		RAISE EXCEPTION 'at least one limit must be given, in the order lolo, lo, hi, hihi, with a deadband that is not negative'
+			USING ERRCODE = 'invalid_parameter_value';
+	WHEN undefined_object THEN
+		RAISE EXCEPTION '%', SQLERRM USING ERRCODE = 'invalid_parameter_value';
+END
+$$;
+COMMENT ON FUNCTION rigalpha_api.put_threshold(json)
+	IS 'Sets limits by {sensor, machine, lolo, lo, hi, hihi, deadband, on_delay, off_delay}, delays in seconds; for admins';
+
+CREATE FUNCTION rigalpha_api.delete_threshold(document json) RETURNS boolean
+	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+DECLARE
+	given CONSTANT jsonb := rigalpha_api.check_document(document, '{"sensor":"string","machine":"string?"}', '{sensor}');
+BEGIN
+	PERFORM rigalpha.require_admin();
+	DELETE FROM rigalpha.thresholds t USING rigalpha.sensors s
+		WHERE s.id = t.sensor_id AND s.name = given ->> 'sensor' AND t.valid_to = 'infinity'
+			AND t.machine_id IS NOT DISTINCT FROM (SELECT m.id FROM rigalpha.machines m WHERE m.name = given ->> 'machine')
+			AND (given ->> 'machine' IS NULL OR t.machine_id IS NOT NULL);
+	RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION rigalpha_api.delete_threshold(json) IS 'Removes the limits of a sensor, for {sensor, machine}; false = there were none; for admins';
 CREATE VIEW rigalpha.models WITH (security_invoker = true, security_barrier = true) AS
 	SELECT v.model, v.version, v.id AS version_id, v.algorithm, v.machine, v.status,
 		EXISTS (SELECT FROM rigalpha.current_deployments d WHERE d.version_id = v.id) AS deployed,
@@ -5395,3 +5522,6 @@ GRANT EXECUTE ON FUNCTION rigalpha.ack_alarm, rigalpha.clear_alarm, rigalpha.reo
 	TO rigalpha_operator;
 GRANT INSERT (state, category, sensor_id), UPDATE (state, category, sensor_id), DELETE ON rigalpha.alarm_suppressions TO rigalpha_admin;
 GRANT USAGE ON SEQUENCE rigalpha.alarm_suppressions_id_seq TO rigalpha_admin;
+GRANT EXECUTE ON FUNCTION rigalpha_api.alarm_page, rigalpha_api.thresholds TO rigalpha_viewer;
+GRANT EXECUTE ON FUNCTION rigalpha_api.act_on_alarm, rigalpha_api.check_document TO rigalpha_operator;
+GRANT EXECUTE ON FUNCTION rigalpha_api.put_threshold, rigalpha_api.delete_threshold TO rigalpha_admin;
