@@ -40,9 +40,16 @@ rig_limits_exceeded(const RigLimits *limits, const double *values, int32_t width
 int8_t
 rig_monitor_level(const RigSensorMonitor *sensor)
 {
-	for (int kind = 0; kind < RIG_LIMIT_KINDS; kind++)
-		if (sensor->set & 1 << kind)
-			return (int8_t) kind;
+	for (int high = RIG_LIMIT_HIHI; high < RIG_LIMIT_KINDS; high += 2)
+	{
+		int			low = high + 1;
+
+		/* Of two that are as bad, the one that the value is leaving gives way. */
+		if (sensor->set & 1 << low && (!(sensor->set & 1 << high) || sensor->since[high] != RIG_NEVER))
+			return (int8_t) low;
+		if (sensor->set & 1 << high)
+			return (int8_t) high;
+	}
 	return RIG_LEVEL_NORMAL;
 }
 
