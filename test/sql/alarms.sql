@@ -177,5 +177,9 @@ SELECT count(*) FROM rigalpha_api.alarm_list a WHERE a.machine LIKE 'AL_%' AND a
 	((SELECT h.transition FROM rigalpha_api.alarm_history h WHERE h.alarm_id = a.id AND h.transition IN ('raised', 'changed', 'returned') ORDER BY h.at DESC LIMIT 1) <> 'returned');
 SELECT count(*) > 20 AS alarms, count(*) = count(DISTINCT machine) AS one_each FROM rigalpha_api.alarm_list WHERE machine LIKE 'ALS%';
 
+DELETE FROM rigalpha.readings r USING rigalpha.machines m WHERE m.id = r.machine_id AND m.name ~ '^AL[OS0-9]';
+DELETE FROM rigalpha.machines m WHERE m.name ~ '^AL[OS0-9]';
+-- With the machine go its alarms.
+SELECT count(*) FROM rigalpha.alarm_events e WHERE NOT EXISTS (SELECT FROM rigalpha.machines m WHERE m.id = e.machine_id);
 DROP FUNCTION arrive(text, float8, boolean), feed(text, float8[], float8[], text, text), history_of(text);
 DROP VIEW history;

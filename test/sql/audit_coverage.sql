@@ -53,6 +53,14 @@ INSERT INTO calls (function, prepare, call) VALUES
 INSERT INTO calls (function, prepare, call) VALUES
 	('change_user', 'SELECT a_user()', $$SELECT rigalpha_api.change_user('u', '{"disabled":true}')$$),
 	('note_refusal', 'SELECT a_session(); SELECT rigalpha.begin_session(a_token())', $$SELECT rigalpha.note_refusal('GET /users')$$),
+	('ack_alarm', 'SELECT an_alarm()', 'SELECT rigalpha.ack_alarm((SELECT max(id) FROM rigalpha.alarms))'),
+	('clear_alarm', 'SELECT an_alarm()', 'SELECT rigalpha.clear_alarm((SELECT max(id) FROM rigalpha.alarms))'),
+	('reopen_alarm', 'SELECT an_alarm(); SELECT rigalpha.clear_alarm((SELECT max(id) FROM rigalpha.alarms))', 'SELECT rigalpha.reopen_alarm((SELECT max(id) FROM rigalpha.alarms))'),
+	('shelve_alarm', 'SELECT an_alarm()', $$SELECT rigalpha.shelve_alarm((SELECT max(id) FROM rigalpha.alarms), clock_timestamp() + interval '1 h')$$),
+	('unshelve_alarm', $$SELECT an_alarm(); SELECT rigalpha.shelve_alarm((SELECT max(id) FROM rigalpha.alarms), clock_timestamp() + interval '1 h')$$, 'SELECT rigalpha.unshelve_alarm((SELECT max(id) FROM rigalpha.alarms))'),
+	('act_on_alarm', 'SELECT an_alarm()', $$SELECT rigalpha_api.act_on_alarm((SELECT max(id) FROM rigalpha.alarms), 'ack', '{}')$$),
+	('put_threshold', NULL, $$SELECT rigalpha_api.put_threshold('{"sensor":"rpm","hi":1}')$$),
+	('delete_threshold', $$SELECT rigalpha.set_threshold('rpm', hi => 1)$$, $$SELECT rigalpha_api.delete_threshold('{"sensor":"rpm"}')$$),
 	('audit_check_guard', NULL, 'SELECT rigalpha.audit_check_guard()');
 INSERT INTO calls (function, why_none) VALUES
 	('audit_integrate', 'the tree is made of the log'),
@@ -76,6 +84,8 @@ CREATE FUNCTION a_job() RETURNS void LANGUAGE sql AS $$
 	INSERT INTO rigalpha.jobs (model, source_text, algorithm, options, seed, deploy, settings, acting_role)
 		VALUES ('m', 'wave', 'iforest', '{}', 1, false, '{}', session_user) $$;
 INSERT INTO rigalpha.machines (name) VALUES ('COVER');
+CREATE FUNCTION an_alarm() RETURNS bigint LANGUAGE sql AS $$
+	SELECT rigalpha.raise_alarm(id, NULL, 'incident', 'covered', 'low', now()) FROM rigalpha.machines WHERE name = 'COVER' $$;
 
 -- How many entries a call leaves, and what it is refused with; nothing of it stays.
 CREATE FUNCTION entries_of(prepare text, call text) RETURNS text LANGUAGE plpgsql AS $$
