@@ -136,8 +136,8 @@ is_settled(int64_t ts, int64_t newest, int64_t lateness)
 }
 
 int32_t
-rig_alarm_window_advance(RigAlarmWindow *window, const RigLimits *limits, int64_t ts, const double *values, int32_t width,
-						 int64_t lateness, RigLevelChange *changes)
+rig_alarm_window_advance(RigAlarmWindow *window, const RigLimits *limits, int64_t ts, const double *values,
+						 int32_t width, int64_t lateness, RigLevelChange *changes)
 {
 	bool		was_active = window->now.count > 0;
 	int32_t		count = rig_monitor_advance(limits, &window->now, ts, values, width, changes);
@@ -169,7 +169,9 @@ rig_alarm_window_size(const RigAlarmWindow *window)
 void
 rig_alarm_window_write(const RigAlarmWindow *window, unsigned char *bytes)
 {
-	Header		header = {VERSION, window->ignored_count, window->base_ts, window->next_ts, window->active_ts, window->limits};
+	Header		header = {
+		VERSION, window->ignored_count, window->base_ts, window->next_ts, window->active_ts, window->limits
+	};
 	size_t		ignored_size = (size_t) window->ignored_count * sizeof(int64_t);
 
 	memcpy(bytes, &header, sizeof(header));

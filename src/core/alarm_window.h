@@ -46,8 +46,8 @@ extern bool rig_alarm_window_takes(const RigAlarmWindow *window, int64_t ts);
 extern void rig_alarm_window_rewind(RigAlarmWindow *window);
 
 /* Takes a reading that is newer than those before. Returns how many changes it wrote. */
-extern int32_t rig_alarm_window_advance(RigAlarmWindow *window, const RigLimits *limits, int64_t ts, const double *values,
-										int32_t width, int64_t lateness, RigLevelChange *changes);
+extern int32_t rig_alarm_window_advance(RigAlarmWindow *window, const RigLimits *limits, int64_t ts,
+										const double *values, int32_t width, int64_t lateness, RigLevelChange *changes);
 
 /* True when nothing need be remembered: every sensor has been normal for longer than the lateness. */
 extern bool rig_alarm_window_is_quiet(const RigAlarmWindow *window, int64_t newest, int64_t lateness);

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Limits of a sensor, the worse ones first, the high one of each pair before the low one: that is how their level is chosen. */
+/* Limits of a sensor, the worse pair first, of each pair the high one: that is how a level is chosen. */
 typedef enum RigLimitKind
 {
 	RIG_LIMIT_HIHI = 0,

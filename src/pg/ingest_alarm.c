@@ -223,7 +223,9 @@ rig_alarms_advance(IngestBatch *batch, AlarmState *alarms, RigMachine *machine, 
 				   int32 count)
 {
 	static const RigLimits none = {0};
-	Evaluation	evaluation = {.machine_id = rows[0]->readings[0]->machine_id, .lateness = (int64) rig_alarm_lateness * 1000};
+	Evaluation	evaluation = {
+		.machine_id = rows[0]->readings[0]->machine_id, .lateness = (int64) rig_alarm_lateness * 1000
+	};
 
 	alarms->changed = false;
 	evaluation.limits = machine == NULL ? NULL : rig_machine_limits(batch->catalog, machine);

@@ -71,7 +71,8 @@ load_limits(RigCatalog *catalog, const RigMachine *machine)
 				  " FROM rigalpha.effective_thresholds t"
 				  " JOIN rigalpha.machine_sensors ms ON ms.machine_id = t.machine_id AND ms.sensor_id = t.sensor_id"
 				  " WHERE t.machine_id = $1 ORDER BY ms.position DESC", 1, &type);
-	if (SPI_execute_snapshot(plan, &argument, NULL, GetLatestSnapshot(), InvalidSnapshot, true, false, 0) != SPI_OK_SELECT)
+	if (SPI_execute_snapshot(plan, &argument, NULL, GetLatestSnapshot(), InvalidSnapshot, true, false,
+							 0) != SPI_OK_SELECT)
 		elog(ERROR, "look-up of limits failed");
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{

@@ -1,7 +1,7 @@
 /*
  * Training in a process of its own. The process connects as the login that asked and acts as
- * the role that was in effect, for the user of the session that asked if there was one; its bookkeeping in rigalpha.jobs is done as the owner. It reads
- * in one transaction, computes in none, and stores in another, so it pins no snapshot while it
+ * the role that was in effect, for the user of the session that asked if there was one; its
+ * bookkeeping in rigalpha.jobs is done as the owner. It reads in one transaction, computes in none, and stores in another, so it pins no snapshot while it
  * computes.
  */
 #include "postgres.h"

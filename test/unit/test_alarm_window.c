@@ -96,7 +96,8 @@ static void
 take(RigAlarmWindow *window, const Reading *reading, History *history)
 {
 	RigLevelChange changes[SENSORS];
-	int32_t		count = rig_alarm_window_advance(window, &limits, reading->ts, reading->values, SENSORS, LATENESS, changes);
+	int32_t		count = rig_alarm_window_advance(window, &limits, reading->ts, reading->values, SENSORS, LATENESS,
+												 changes);
 
 	for (int32_t i = 0; i < count; i++)
 		history->changes[history->count++] = (Change) {reading->ts, changes[i]};
@@ -114,7 +115,7 @@ in_order(const Reading *readings, History *history)
 		take(&window, &readings[i], history);
 }
 
-/* As ingest does it: one reading after the other, the state written and read between them, and nothing kept while it is quiet. */
+/* As ingest does it: one by one, the state written and read between them, and nothing kept while it is quiet. */
 static void
 as_they_come(const Reading *readings, History *history)
 {
@@ -230,7 +231,8 @@ test_ignored(void)
 	tap_ok(window.base_ts < 53500 && !rig_alarm_window_takes(&window, 53500) && rig_alarm_window_takes(&window, 53501), "what came too late is not taken");
 	rig_alarm_window_write(&window, bytes);
 	tap_ok(rig_alarm_window_count(bytes, rig_alarm_window_size(&window)) == 1 &&
-		   rig_alarm_window_count(bytes, rig_alarm_window_size(&window) - 1) == -1 && rig_alarm_window_count(bytes, 5) == -1,
+		   rig_alarm_window_count(bytes, rig_alarm_window_size(&window) - 1) == -1 &&
+		   rig_alarm_window_count(bytes, 5) == -1,
 		   "a window that is cut off is not read");
 	for (int i = 0; i <= RIG_IGNORED_READINGS; i++)
 		rig_alarm_window_ignore(&window, &limits, 53600 + i, 59000);
