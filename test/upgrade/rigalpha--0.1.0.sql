@@ -3793,6 +3793,8 @@ CREATE TABLE rigalpha.alarms (
 CREATE UNIQUE INDEX alarms_open ON rigalpha.alarms (machine_id, (coalesce(sensor_id, 0)), kind, condition_name) WHERE retain;
 CREATE INDEX alarms_machine ON rigalpha.alarms (machine_id, active_since);
 CREATE INDEX alarms_incident ON rigalpha.alarms (incident_id) WHERE incident_id IS NOT NULL;
+CREATE INDEX alarms_sensor ON rigalpha.alarms (sensor_id) WHERE sensor_id IS NOT NULL;
+COMMENT ON INDEX rigalpha.alarms_sensor IS 'Finds the alarms of a sensor that is deleted';
 COMMENT ON INDEX rigalpha.alarms_open IS 'One open alarm of a condition per machine and sensor';
 COMMENT ON INDEX rigalpha.alarms_machine IS 'Alarms of a machine in the order of time';
 COMMENT ON INDEX rigalpha.alarms_incident IS 'Finds the alarm of an incident';
