@@ -45,10 +45,12 @@ CREATE FUNCTION rigalpha.remove_version(id integer) RETURNS void
 COMMENT ON FUNCTION rigalpha.remove_version(integer) IS 'Deletes a row of model_versions; see drop_model()';
 
 CREATE FUNCTION rigalpha.may_use_model(model name) RETURNS boolean
-	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+	LANGUAGE sql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 	SELECT NOT EXISTS (SELECT FROM rigalpha.model_registry r WHERE r.model = may_use_model.model AND r.restricted)
+		-- One that is not there for the caller is answered for as any that is not there.
+		OR NOT EXISTS (SELECT FROM rigalpha.model_versions v WHERE v.model = may_use_model.model AND rigalpha.may_read_machine(v.machine))
 		OR pg_has_role(rigalpha.asking_role(), 'rigalpha_admin', 'USAGE')
 		OR EXISTS (SELECT FROM rigalpha.model_grants g JOIN pg_roles r ON r.rolname = g.role
 			WHERE g.model = may_use_model.model AND pg_has_role(rigalpha.asking_role(), r.oid, 'USAGE'))
@@ -468,7 +470,7 @@ COMMENT ON FUNCTION rigalpha.training_readings(text, integer) IS 'The newest rea
 -- counter of machine_state: counting readings every few seconds would cost too much.
 CREATE FUNCTION rigalpha.fleet_training_plan()
 	RETURNS TABLE (machine_id integer, machine text, readings bigint, version_id integer, job_id bigint, due boolean,
-		blocked text, next_training_at timestamptz)
+		blocked text, next_training_at timestamptz, failure text)
 	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 	AS $$
@@ -491,7 +493,9 @@ CREATE FUNCTION rigalpha.fleet_training_plan()
 			WHEN v.id IS NULL AND auto.declined OR v.model <> auto.model THEN NULL
 			WHEN backoff.until > now() THEN backoff.until
 			WHEN v.source_rows >= 50000 AND s.retrain_interval > interval '0' THEN greatest(v.created_at + s.retrain_interval, now())
-		END
+		END,
+		-- Of an automatic training only, which reads nothing but its machine: the messages of others may quote what their source read.
+		CASE WHEN backoff.until > now() THEN format('training %s: %s', last.state, last.message) END
 	FROM rigalpha.training_settings() s
 	CROSS JOIN rigalpha.machines m
 	JOIN rigalpha.machine_state st ON st.machine_id = m.id
@@ -510,7 +514,7 @@ COMMENT ON FUNCTION rigalpha.fleet_training_plan() IS 'training_plan() of every 
 
 CREATE FUNCTION rigalpha.training_plan()
 	RETURNS TABLE (machine_id integer, machine text, readings bigint, version_id integer, job_id bigint, due boolean,
-		blocked text, next_training_at timestamptz)
+		blocked text, next_training_at timestamptz, failure text)
 	LANGUAGE sql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 	AS $$ SELECT p.* FROM rigalpha.fleet_training_plan() p WHERE p.machine_id = ANY ((SELECT rigalpha.readable_machines())::integer[]) $$;

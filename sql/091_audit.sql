@@ -191,6 +191,10 @@ DECLARE
 			AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_trigger'::regclass AND d.objid = t.oid
 				AND d.refclassid = 'pg_class'::regclass AND d.refobjid = relation AND d.refobjsubid = a.attnum));
 BEGIN
+	-- Who sees a part of the log or of the rows, or nothing, would be told that all is well.
+	IF NOT rigalpha.is_admin_user() AND (row_security_active('rigalpha.audit_entries'::regclass) OR row_security_active(relation)) THEN
+		RAISE EXCEPTION 'permission denied: this is for users with role admin' USING ERRCODE = 'insufficient_privilege';
+	END IF;
 	IF key_columns IS NULL THEN
 		RAISE EXCEPTION 'table % has no primary key', relation
 			USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Without one its rows cannot be told apart.';

@@ -94,6 +94,11 @@ CREATE FUNCTION rigalpha.audit_prove(entry_id bigint, tree_size bigint DEFAULT N
 COMMENT ON FUNCTION rigalpha.audit_prove(bigint, bigint)
 	IS 'Proof that an entry is in the tree of a size, or of the present one: SHA-256(00, link) and the path give the root; no row = it is not';
 
+CREATE FUNCTION rigalpha.audit_library_hash() RETURNS bytea
+	LANGUAGE c STABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'rig_audit_library_hash';
+COMMENT ON FUNCTION rigalpha.audit_library_hash() IS 'SHA-256 of the file of the extension''s library; null = it cannot be read';
+
 -- What guards the log inside the database; what switched a trigger off and on again shows in xmin.
 CREATE FUNCTION rigalpha.audit_guard(OUT part text, OUT hash bytea) RETURNS SETOF record
 	LANGUAGE sql STABLE PARALLEL UNSAFE SECURITY DEFINER
@@ -120,14 +125,15 @@ CREATE FUNCTION rigalpha.audit_guard(OUT part text, OUT hash bytea) RETURNS SETO
 		UNION ALL SELECT 'server settings', format('%s %s', s.name, s.setting) FROM pg_settings s WHERE s.source = 'configuration file'
 			-- Those that no session can set for itself.
 			AND s.context IN ('postmaster', 'sighup')
+		UNION ALL SELECT 'library', encode(rigalpha.audit_library_hash(), 'hex')
 		UNION ALL SELECT 'cluster', format('%s %s', (SELECT c.system_identifier FROM pg_control_system() c), (SELECT c.timeline_id FROM pg_control_checkpoint() c)))
 	SELECT p.part, sha256(convert_to(coalesce(string_agg(f.fact, E'\n' ORDER BY f.fact COLLATE "C"), ''), 'UTF8'))
-	FROM unnest(ARRAY['triggers', 'event triggers', 'functions', 'tables', 'policies', 'roles', 'role settings', 'server settings', 'cluster']) AS p (part)
+	FROM unnest(ARRAY['triggers', 'event triggers', 'functions', 'tables', 'policies', 'roles', 'role settings', 'server settings', 'library', 'cluster']) AS p (part)
 	LEFT JOIN facts f ON f.part = p.part
 	GROUP BY p.part ORDER BY p.part
 	$$;
 COMMENT ON FUNCTION rigalpha.audit_guard()
-	IS 'Hashes over what guards the log in the database: triggers, event triggers, functions, tables, policies, roles, settings, the cluster';
+	IS 'Hashes over what guards the log in the database: triggers, event triggers, functions, tables, policies, roles, settings, the library, the cluster';
 
 CREATE TABLE rigalpha.audit_guards (
 	part text PRIMARY KEY,

@@ -36,7 +36,7 @@ CREATE VIEW rigalpha.training_info WITH (security_invoker = true, security_barri
 			WHEN v.id IS NOT NULL THEN format('trained on %s readings at %s', v.source_rows, to_char(v.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'))
 			WHEN p.blocked = 'off' THEN 'automatic training is off'
 			WHEN p.blocked = 'undeployed' THEN 'automatic training is off: its model was undeployed'
-			WHEN p.blocked = 'backoff' THEN format('training %s: %s', j.state, j.message)
+			WHEN p.blocked = 'backoff' THEN p.failure
 			WHEN p.readings < s.auto_train_readings THEN format('warming up: %s of %s readings', p.readings, s.auto_train_readings)
 			ELSE 'waiting for a training process'
 		END AS state,

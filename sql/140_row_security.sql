@@ -91,3 +91,18 @@ BEGIN
 	COMMENT ON POLICY simulators ON rigalpha.simulator_control IS 'A simulator reads its switches and says how it is';
 END
 $$;
+
+-- What runs as the owner finds its rows also where a session has said row_security = off, as pg_restore does: that
+-- makes a query fail which row security would touch.
+DO $$
+DECLARE
+	routine regprocedure;
+BEGIN
+	FOR routine IN
+		SELECT p.oid::regprocedure FROM pg_catalog.pg_proc p
+		WHERE p.pronamespace IN ('rigalpha'::pg_catalog.regnamespace, 'rigalpha_api'::pg_catalog.regnamespace) AND p.prosecdef ORDER BY p.oid
+	LOOP
+		EXECUTE pg_catalog.format('ALTER FUNCTION %s SET row_security = on', routine);
+	END LOOP;
+END
+$$;

@@ -119,13 +119,16 @@ ALTER ROLE rigalpha_web SET log_parameter_max_length_on_error = 0;
 GRANT EXECUTE ON FUNCTION rigalpha.is_user, rigalpha.is_admin_user, rigalpha.visible_machine_names, rigalpha.readiness TO rigalpha_viewer;
 GRANT SELECT (id, received_at, source, "partition", "offset", message_time, reading_index, machine, field, reason, detail, payload_id,
 	payload_size, replayed_at) ON rigalpha.dead_letters TO rigalpha_viewer;
-GRANT SELECT (id, machine, state, phase, progress, message) ON rigalpha.jobs TO rigalpha_viewer;
+GRANT SELECT (id, machine, state, phase, progress) ON rigalpha.jobs TO rigalpha_viewer;
 GRANT SELECT (id, model, version, algorithm, machine, status, feature_names, options, source_rows, data_from, data_to, metrics, payload_size,
 	created_by, created_at) ON rigalpha.model_versions TO rigalpha_viewer;
 GRANT SELECT ON rigalpha.model_registry, rigalpha.model_deployments TO rigalpha_viewer;
 GRANT SELECT (epoch) ON rigalpha.node TO rigalpha_viewer;
 GRANT SELECT (id, name, brokers, topic, workers, paused) ON rigalpha.kafka_sources TO rigalpha_viewer;
 GRANT SELECT ON rigalpha.kafka_workers, rigalpha.kafka_offsets TO rigalpha_viewer;
+
+-- What goes from the audit log goes by these, which ask for an admin themselves.
+GRANT EXECUTE ON FUNCTION rigalpha.audit_segment, rigalpha.audit_segment_hash, rigalpha.audit_prune, rigalpha.audit_redact TO rigalpha_admin;
 
 -- Alarms.
 GRANT SELECT ON rigalpha.alarms, rigalpha.alarm_events, rigalpha.alarm_suppressions, rigalpha.effective_alarm_events TO rigalpha_viewer;

@@ -11,7 +11,7 @@ Exit status: 0 clean, 1 problems, 2 the input cannot be used.
 
 LINKS is CSV with the columns chain, seq, epoch, entry_id, payload_hex, prev_hex, leaf_hex, link_hex
 and idx, in any order of rows: all links of the log, idx empty while a link is not in the tree, and
-payload_hex empty where the payload was dropped. LABELS is CSV with the columns chain and label.
+payload_hex empty where the payload is gone. LABELS is CSV with the columns chain and label.
 A checkpoint is a signed note (C2SP); of a file that checkpoints were appended to, the last one counts. A
 key is a line name+id+base64, PEM, or 32 bytes.
 
@@ -23,7 +23,9 @@ key is a line name+id+base64, PEM, or 32 bytes.
     SEQ_GAP          links are missing from a chain
     FORK             two links have the same place, or one entry two links
     UNLINKED_ENTRY   an entry has no link
-    PRUNED           the payload was dropped, the link is there
+    ORPHAN_LINK      the payload is gone, and no entry of the retention says so
+    PRUNED, REDACTED the payload was dropped, or erased by itself: expected = the places from first to last, found = the
+                     entry of the retention that says so, which is intact
     TREE_ROOT        the tree has a hole, another order than a chain, or not the root of a checkpoint
     CHECKPOINT_AHEAD the log is shorter than a checkpoint
     CHECKPOINT_SIG   a checkpoint is not of this log or not signed with the key
@@ -50,6 +52,8 @@ NO_HEAD = bytes(32)
 ORIGIN = b"rigalpha/"
 SIGNATURES = "\n\n— ".encode()
 ED25519_ALGORITHM = b"\x01"
+KIND_RETENTION = 13
+GONE = {"prune": "PRUNED", "redact": "REDACTED"}  # by what the retention did
 ED25519_SPKI = bytes.fromhex("302a300506032b6570032100")
 
 
@@ -88,6 +92,20 @@ class Note:
 
 
 @dataclass
+class Gone:
+    """Places of a chain whose payloads may be missing, by an entry of the retention."""
+    code: str
+    chain: int
+    first: int
+    last: int
+    entry_id: int
+
+    def covers(self, link):
+        """Only what was there when the entry was written."""
+        return self.chain == link.chain and self.first <= link.seq <= self.last and link.entry_id < self.entry_id
+
+
+@dataclass
 class Report:
     allow_pruned: bool
     problems: int = 0
@@ -98,7 +116,7 @@ class Report:
     def problem(self, code, place=None, expected=None, found=None):
         words = {**(place or {}), "expected": expected, "found": found}
         print(code, *(f"{name}={as_word(value)}" for name, value in words.items() if value is not None))
-        if code != "PRUNED" or not self.allow_pruned:
+        if code not in GONE.values() or not self.allow_pruned:
             self.problems += 1
 
     def not_checked(self, what):
@@ -270,8 +288,8 @@ def parse_link(row):
 
 
 def read_links(path, log_id, report):
-    """All links; what can be said of one by itself is checked on the way."""
-    links = []
+    """All links, those without payload, and what may be without; what can be said of a link by itself is checked on the way."""
+    links, empty, gone = [], [], []
     for number, row in read_table(path, COLUMNS):
         try:
             if not row["seq"]:
@@ -279,14 +297,31 @@ def read_links(path, log_id, report):
                 report.problem("UNLINKED_ENTRY", place)
                 continue
             link = parse_link(row)
-            check_payload(link, parse_bytes(row["payload_hex"]), log_id, report)
+            payload = parse_bytes(row["payload_hex"])
         except ValueError as error:
             raise Unusable(f"{path}, line {number}: {error}") from error
+        entry = check_payload(link, payload, log_id, report) if payload else None
         expected = hash_link(log_id, link)
         if link.link != expected:
             report.problem("LINK_HASH", link.place(), expected, link.link)
+        elif entry and entry["kind"] == KIND_RETENTION:
+            gone.extend(gone_by(entry))
+        if not payload:
+            empty.append(link)
         links.append(link)
-    return links
+    return links, empty, gone
+
+
+def gone_by(entry):
+    """What an entry of the retention says: in the column "chain 7" the places "1-40 42-50"."""
+    for column in entry["new"] or ():
+        if column["name"] and column["name"].startswith("chain ") and entry["operation"] in GONE:
+            for places in (column["value"] or "").split():
+                try:
+                    first, last = (parse_number(place, 63) for place in places.split("-"))
+                    yield Gone(GONE[entry["operation"]], parse_number(column["name"][6:], 32), first, last, entry["entry_id"])
+                except ValueError:  # no entry of ours reads so
+                    return
 
 
 def read_labels(path):
@@ -364,11 +399,32 @@ def key_id(name, key):
 # --- Checks ----------------------------------------------------------------------
 
 
+def check_gone(empty, gone, report):
+    """Whether payloads are missing by right; neighbours that are so by the same entry are one line."""
+    gone.sort(key=lambda item: (item.code, item.entry_id))  # what was erased and then pruned is pruned
+    report.pruned = len(empty)
+    run = []
+    for link in sorted(empty, key=lambda link: (link.chain, link.seq)):
+        by = run[-1][1] if run and run[-1][1].covers(link) and run[-1][1].code == "PRUNED" else \
+            next((item for item in gone if item.covers(link)), None)
+        if run and (by is not run[-1][1] or link.seq != run[-1][0].seq + 1):
+            tell_gone(run, report)
+            run = []
+        if by:
+            run.append((link, by))
+        else:
+            report.problem("ORPHAN_LINK", link.place())
+    if run:
+        tell_gone(run, report)
+
+
+def tell_gone(run, report):
+    (first, by), (last, _) = run[0], run[-1]
+    report.problem(by.code, {"chain": first.chain, "seq": first.seq}, f"{first.seq}-{last.seq}", by.entry_id)
+
+
 def check_payload(link, payload, log_id, report):
-    if not payload:
-        report.pruned += 1
-        report.problem("PRUNED", link.place())
-        return
+    """The entry; None when it is not that of the link."""
     report.payloads += 1
     leaf = hash_leaf(payload)
     if leaf != link.leaf:
@@ -377,11 +433,12 @@ def check_payload(link, payload, log_id, report):
         entry = decode_entry(payload)
     except BadEntry as error:
         report.problem("BAD_DECODE", link.place(), found=error)
-        return
+        return None
     row = {"log_id": str(log_id), "epoch": link.epoch, "chain": link.chain, "entry_id": link.entry_id}
-    for name, value in row.items():
-        if entry[name] != value:
-            report.problem("BAD_DECODE", link.place(), f"{name}:{value}", f"{name}:{entry[name]}")
+    others = {name: value for name, value in row.items() if entry[name] != value}
+    for name, value in others.items():
+        report.problem("BAD_DECODE", link.place(), f"{name}:{value}", f"{name}:{entry[name]}")
+    return None if others or leaf != link.leaf else entry
 
 
 def by_seq(link):
@@ -507,7 +564,8 @@ def check_log(options, report):
     labels = read_labels(options.labels)
     notes = [read_note(path) for path in options.checkpoint]
     key = read_key(options.key) if options.key else None
-    links = read_links(options.links, options.log_id, report)
+    links, empty, gone = read_links(options.links, options.log_id, report)
+    check_gone(empty, gone, report)
     chains = {}
     for link in links:
         chains.setdefault(link.chain, []).append(link)
@@ -539,7 +597,7 @@ def tell_limits(links, notes, key, size, report):
     if key and not notes:
         report.not_checked("the key: there is no checkpoint")
     if report.pruned:
-        report.not_checked(f"{report.pruned} payloads that were dropped")
+        report.not_checked(f"{report.pruned} payloads that are gone")
     waiting = sum(link.idx is None for link in links)
     if waiting:
         report.not_checked(f"{waiting} links that are not in the tree yet" if size else
@@ -560,7 +618,7 @@ def parse_options(arguments):
     parser.add_argument("--checkpoint", action="append", default=[], metavar="NOTE",
                         help="a checkpoint that was kept elsewhere; may be given more than once")
     parser.add_argument("--key", metavar="FILE", help="public key that the checkpoints must be signed with")
-    parser.add_argument("--allow-pruned", action="store_true", help="list dropped payloads, but not as problems")
+    parser.add_argument("--allow-pruned", action="store_true", help="list payloads that were dropped or erased by the retention, but not as problems")
     return parser.parse_args(arguments)
 
 

@@ -73,11 +73,25 @@ extern RigHasher rig_audit_hasher(void);
 extern RigHasher rig_audit_hasher_begin(void);
 extern void rig_audit_hasher_end(RigHasher *hasher);
 
-/* Runs what follows as the owner of the audit tables, until rig_audit_end_owner() or an error. */
+/* SHA-256 of more than there is memory for, part by part; to be ended in the same query. */
+struct pg_cryptohash_ctx;
+extern struct pg_cryptohash_ctx *rig_audit_stream_begin(void);
+extern void rig_audit_stream_add(struct pg_cryptohash_ctx *hash, const void *bytes, size_t size);
+extern void rig_audit_stream_end(struct pg_cryptohash_ctx *hash, uint8 *digest);
+
+/* Whether a statement that changes the log is one of the retention, which has said so in an entry. */
+struct TriggerData;
+extern bool rig_audit_may_erase(const struct TriggerData *data);
+
+/*
+ * Runs what follows as the owner of the audit tables, until rig_audit_end_owner() or an error. His policy lets him see
+ * all rows, but does not count where row_security is off, as in the sessions of pg_restore: it is on meanwhile.
+ */
 typedef struct RigAuditOwner
 {
 	Oid			user;
 	int			context;
+	int			row_security_level;
 } RigAuditOwner;
 
 extern void rig_audit_begin_owner(RigAuditOwner *saved);

@@ -7,10 +7,12 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/rls.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
@@ -88,11 +90,13 @@ rig_audit_begin_owner(RigAuditOwner *saved)
 	GetUserIdAndSecContext(&saved->user, &saved->context);
 	SetUserIdAndSecContext(((Form_pg_class) GETSTRUCT(tuple))->relowner, saved->context | SECURITY_LOCAL_USERID_CHANGE);
 	ReleaseSysCache(tuple);
+	saved->row_security_level = rig_row_security_on();
 }
 
 void
 rig_audit_end_owner(const RigAuditOwner *saved)
 {
+	rig_row_security_restore(saved->row_security_level);
 	SetUserIdAndSecContext(saved->user, saved->context);
 }
 

@@ -45,3 +45,28 @@ rig_audit_hasher_end(RigHasher *hasher)
 	pg_cryptohash_free(hasher->context);
 	hasher->context = NULL;
 }
+
+pg_cryptohash_ctx *
+rig_audit_stream_begin(void)
+{
+	pg_cryptohash_ctx *hash = pg_cryptohash_create(PG_SHA256);
+
+	if (hash == NULL || pg_cryptohash_init(hash) < 0)
+		elog(ERROR, "could not compute SHA-256: %s", pg_cryptohash_error(hash));
+	return hash;
+}
+
+void
+rig_audit_stream_add(pg_cryptohash_ctx *hash, const void *bytes, size_t size)
+{
+	if (pg_cryptohash_update(hash, bytes, size) < 0)
+		elog(ERROR, "could not compute SHA-256: %s", pg_cryptohash_error(hash));
+}
+
+void
+rig_audit_stream_end(pg_cryptohash_ctx *hash, uint8 *digest)
+{
+	if (pg_cryptohash_final(hash, digest, PG_SHA256_DIGEST_LENGTH) < 0)
+		elog(ERROR, "could not compute SHA-256: %s", pg_cryptohash_error(hash));
+	pg_cryptohash_free(hash);
+}

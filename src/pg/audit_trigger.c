@@ -239,12 +239,14 @@ rig_audit_truncate(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
-/* The log is only added to. */
+/* The log is only added to, but for what the retention has written an entry about. */
 Datum
 rig_audit_refuse(PG_FUNCTION_ARGS)
 {
 	TriggerData *data = trigger_data(fcinfo, "audit_refuse");
 
+	if (rig_audit_may_erase(data))
+		return PointerGetDatum(NULL);
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("table \"%s\" can only be added to", RelationGetRelationName(data->tg_relation)),

@@ -20,6 +20,7 @@
 #include "utils/timestamp.h"
 
 #include "audit.h"
+#include "audit_authority.h"
 #include "audit_problem.h"
 #include "context_arena.h"
 #include "pg_compat.h"
@@ -78,6 +79,12 @@ typedef struct Verifier
 	int64		entry_id;
 	int64		at;
 	uint8		link[32];
+
+	/* Entries that may be missing, and those missing one after the other that were passed last. */
+	RigAuditAuthorities authorities;
+	const RigAuditRange *gone;	/* NULL = none */
+	RigAuditPlace gone_from;
+	int64		gone_to;
 } Verifier;
 
 typedef struct Row
@@ -257,12 +264,50 @@ check_place(Verifier *v, const Row *row)
 	report_hashes(v, "EPOCH_BREAK", row, prev, row->prev);
 }
 
+/* Reports the entries that were passed last and are missing by right, as one row. */
+static void
+report_gone(Verifier *v)
+{
+	if (v->gone != NULL)
+		rig_audit_report(v->result, v->gone->is_redacted ? "REDACTED" : "PRUNED", &v->gone_from,
+						 psprintf(INT64_FORMAT "-" INT64_FORMAT, v->gone_from.seq, v->gone_to),
+						 psprintf(INT64_FORMAT, v->gone->entry_id));
+	v->gone = NULL;
+}
+
+/* Whether the entry of a link is missing, or empty, by right. */
+static bool
+is_gone(Verifier *v, const Row *row)
+{
+	const RigAuditRange *range;
+
+	if (row->has_entry && row->payload_size > 0)
+		return false;
+	range = rig_audit_authority(&v->authorities, row->chain, row->seq, row->entry_id);
+	if (range == NULL)
+		return false;
+	if (v->gone == NULL || v->gone->entry_id != range->entry_id || v->gone_from.chain != row->chain ||
+		row->seq != v->gone_to + 1)
+	{
+		report_gone(v);
+		v->gone = range;
+		v->gone_from = (RigAuditPlace) {
+			.chain = row->chain, .seq = row->seq
+		};
+	}
+	v->gone_to = row->seq;
+	return true;
+}
+
 static void
 check_entry(Verifier *v, const Row *row)
 {
 	RigAuditEntry entry;
 	uint8		leaf[32];
 
+	if (is_gone(v, row))
+		return;
+	report_gone(v);
 	if (!row->has_entry)
 	{
 		report(v, "ORPHAN_LINK", row, NULL, NULL);
@@ -411,8 +456,10 @@ rig_audit_verify(PG_FUNCTION_ARGS)
 	arena_context = AllocSetContextCreate(CurrentMemoryContext, "rigalpha audit entry", ALLOCSET_DEFAULT_SIZES);
 	rig_arena_init(&v.arena, rig_context_allocator(arena_context), 0);
 	SPI_connect();
+	rig_audit_authorities(&v.authorities, &v.node, &v.hasher);
 	open_entries(&v);
 	check_links(&v, values, nulls);
+	report_gone(&v);
 	close_entries(&v);
 	if (whole)
 		find_unlinked(&v, values, nulls);

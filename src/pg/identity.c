@@ -15,8 +15,10 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/rls.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -132,6 +134,25 @@ rig_identity_register(void)
 {
 	RegisterXactCallback(end_transaction, NULL);
 	RegisterSubXactCallback(end_subtransaction, NULL);
+}
+
+int
+rig_row_security_on(void)
+{
+	int			level;
+
+	if (row_security)
+		return 0;
+	level = NewGUCNestLevel();
+	(void) set_config_option("row_security", "on", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	return level;
+}
+
+void
+rig_row_security_restore(int level)
+{
+	if (level != 0)
+		AtEOXact_GUC(true, level);
 }
 
 /*

@@ -39,6 +39,13 @@ extern const RigIdentity *rig_identity_current(void);
  */
 extern bool rig_identity_assume(int32 user_id);
 
+/*
+ * A session may have said row_security = off, and what then runs as the owner would fail instead of
+ * reading its rows. The level is given back when the owner's work is done; an error does it, too.
+ */
+extern int	rig_row_security_on(void);
+extern void rig_row_security_restore(int level);
+
 extern void rig_identity_register(void);
 
 #endif

@@ -18,6 +18,7 @@
 #include "utils/syscache.h"
 
 #include "context_arena.h"
+#include "identity.h"
 #include "model_codec.h"
 #include "model_options.h"
 #include "model_store.h"
@@ -44,12 +45,14 @@ rig_become_owner(void)
 	ReleaseSysCache(tuple);
 	GetUserIdAndSecContext(&caller.user, &caller.security_context);
 	SetUserIdAndSecContext(owner, caller.security_context | SECURITY_LOCAL_USERID_CHANGE);
+	caller.row_security_level = rig_row_security_on();
 	return caller;
 }
 
 void
 rig_resume_caller(RigCaller caller)
 {
+	rig_row_security_restore(caller.row_security_level);
 	SetUserIdAndSecContext(caller.user, caller.security_context);
 }
 

@@ -9,6 +9,7 @@ typedef struct RigCaller
 {
 	Oid			user;
 	int			security_context;
+	int			row_security_level;
 } RigCaller;
 
 /*

@@ -1,8 +1,8 @@
 /*
  * Training in a process of its own. The process connects as the login that asked and acts as
  * the role that was in effect, for the user of the session that asked if there was one; its
- * bookkeeping in rigalpha.jobs is done as the owner. It reads in one transaction, computes in none, and stores in another, so it pins no snapshot while it
- * computes.
+ * bookkeeping in rigalpha.jobs is done as the owner. It reads in one transaction, computes in
+ * none, and stores in another, so it pins no snapshot while it computes.
  */
 #include "postgres.h"
 
@@ -323,7 +323,7 @@ static void
 read_source(RigTraining *training)
 {
 	MemoryContext caller = begin_transaction();
-	RigCaller	login;
+	RigCaller	login = {0};
 
 	if (!SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(job.role)))
 		ereport(ERROR,

@@ -173,6 +173,7 @@ await check('a device clock that runs ahead is shown as skew, not hidden', async
 	}, 15_000);
 });
 
+// Point 11 of docs/security_checklist.md.
 await check('markup in a name is text', async () => {
 	const sensor = `<img src=x onerror="document.title='owned'">`;
 	await send(MARKUP, { rpm: 100, [sensor]: 1 });
@@ -337,6 +338,7 @@ await check('the page weighs less than 60 kB on the wire', async () => {
 	assert.ok(total > 0 && total < 60_000, JSON.stringify(sizes));
 });
 
+// Point 12: by then every part of the page was shown.
 await check('no console error, no violation, no request to another host', async () => {
 	assert.deepEqual(problems.splice(0), []);
 	assert.deepEqual(await page.evaluate(() => window.policyViolations), []);

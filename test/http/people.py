@@ -54,6 +54,7 @@ class Person:
 def people(server, *roles, machines=(), must_change=False):
     """One new user with a session for each role."""
     made = [Person(server, stack.unique(role), secrets.token_urlsafe(32)) for role in roles]
+    stack.SECRETS.extend(person.token for person in made)
     array = "ARRAY[" + ",".join(map(literal, machines)) + "]::text[]"
     stack.sql("SELECT " + ",".join(
         f"rigalpha.create_session(rigalpha.create_user({literal(person.name)}, {literal(role)}, machines => {array},"

@@ -95,10 +95,17 @@ def reading(machine, moment=None, **sensors):
             "sensors": sensors or {"rpm": 120.5}}
 
 
+def routes():
+    """Method, pattern and access of each route that the program has."""
+    return [line.split() for line in subprocess.run(
+        [PROGRAM, "--routes"], check=True, capture_output=True, text=True).stdout.splitlines()]
+
+
 # --- accounts -----------------------------------------------------------------------
 
 COOKIE = "__Host-rigalpha"
 PASSWORD = "correct horse battery staple"
+SECRETS.append(PASSWORD)
 
 _admins = {}
 
@@ -108,7 +115,10 @@ def cookie_of(answer):
     for header in answer.headers.get_all("Set-Cookie") or []:
         name, _, rest = header.partition("=")
         if name == COOKIE:
-            return rest.split(";")[0]
+            token = rest.split(";")[0]
+            if token:
+                SECRETS.append(token)
+            return token
     return None
 
 
@@ -116,7 +126,8 @@ def create_admin(database="rigalpha", *name):
     """The first admin of a database; returns the given password."""
     result = subprocess.run([PROGRAM, "--create-admin", *name], env=dict(os.environ, PGDATABASE=database),
                             check=True, capture_output=True, text=True, timeout=30)
-    return result.stdout.strip()
+    SECRETS.append(result.stdout.strip())
+    return SECRETS[-1]
 
 
 def admin_session(server):
@@ -148,6 +159,7 @@ def make_user(name, role="operator", machines=(), must_change=False, password_of
 def make_session(user, database="rigalpha"):
     """Token of a new session, made in the database: no password is checked and nothing is throttled."""
     token = secrets.token_urlsafe(32)
+    SECRETS.append(token)
     sql(f"SELECT rigalpha.create_session((SELECT id FROM rigalpha.users WHERE name = '{user}'), '{token}', '127.0.0.1')", database)
     return token
 

@@ -52,6 +52,7 @@ class AuditTest(unittest.TestCase):
         self.assertEqual(self.page("?before=1"), {"entries": [], "next": None})
 
     def test_texts_are_kept_as_they_are(self):
+        """Point 33: what looks like SQL or markup is kept as it is."""
         note = "<img src=x onerror=alert(1)>'; DROP TABLE"
         stack.sql("SELECT rigalpha.audit_note($x$" + note + "$x$)")
         self.assertIn(note, [entry["reason"] for entry in self.page("?kind=note&limit=5")["entries"]])

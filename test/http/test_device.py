@@ -82,7 +82,26 @@ class DeviceTest(unittest.TestCase):
         near = issue(self.machine, "near", network="127.0.0.0/8")
         self.send(stack.reading(self.machine), 200, headers(near))
 
+    def test_only_sends(self):
+        """Point 35: no route but that for readings takes a token of a device, in no place."""
+        asked = 0
+        bodies = {"PUT /api/v1/me/password": {"current": "x", "new": "a fine password"}, "POST /api/v1/me/second-factor": {"code": "1"},
+                  "PUT /api/v1/me/second-factor": {"password": "x"}, "DELETE /api/v1/me/second-factor": {"password": "x"}}
+        for method, pattern, access in stack.routes():
+            if access not in ("user", "own"):
+                continue
+            path = pattern.replace("{}", self.machine)
+            body = None if method == "GET" else json.dumps(bodies.get(f"{method} {pattern}", {}))
+            for header in ({"Authorization": "Bearer " + self.token}, {"Cookie": f"{stack.COOKIE}={self.token}"},
+                           {"Cookie": f"{stack.COOKIE}={self.token[13:]}"}):
+                answer = self.server.request(method, f"{path}?machine={self.machine}&access_token={self.token}",
+                                             body, dict(JSON, **header, **{"Sec-Fetch-Site": "same-origin"}))
+                self.assertEqual((answer.status, answer.json()["type"]), (401, "urn:rigalpha:problem:login-required"), f"{method} {pattern}")
+                asked += 1
+        self.assertGreater(asked, 90)
+
     def test_other_machine(self):
+        """Point 35: a foreign machine is refused as an unknown one, and nothing is stored of it."""
         other, unknown = stack.unique(), stack.unique()
         issue(other)
         details = []

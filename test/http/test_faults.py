@@ -113,6 +113,7 @@ class DatabaseTest(unittest.TestCase):
         self.assertEqual(answer.json()["request_id"], answer.headers["X-Request-Id"])
 
     def test_stop_and_start(self):
+        """Point 41: 503 on every kind of route, and work goes on when the database is back."""
         with stack.sidecar() as server:
             server.wait_ready()
             stream = server.stream()
@@ -138,6 +139,7 @@ class DatabaseTest(unittest.TestCase):
             stream.close()
 
     def test_start_without_database(self):
+        """Point 41: 503 too when the database was away at the start."""
         stack.pg_ctl("stop", "-m", "fast")
         with stack.sidecar() as server:
             self.check_unavailable(server.get("/readyz"))

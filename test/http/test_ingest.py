@@ -68,6 +68,7 @@ class IngestTest(unittest.TestCase):
         self.assertEqual(self.ingest("\n \n", 400, NDJSON)["status"], 400)
 
     def test_content_type(self):
+        """Point 9: JSON has its own content type, or is refused."""
         body = stack.reading(self.machine)
         for content_type in ("text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""):
             self.ingest(body, 415, {"Content-Type": content_type})

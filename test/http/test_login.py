@@ -3,11 +3,14 @@ import base64
 import ctypes
 import hmac
 import json
+import random
 import statistics
 import struct
 import threading
 import time
 import unittest
+
+from zxcvbn import frequency_lists
 
 import stack
 from stack import COOKIE, JSON, PASSWORD
@@ -70,6 +73,7 @@ class LoginTest(AccountCase):
         self.assertEqual(stack.sql("SELECT address FROM rigalpha.sessions WHERE id = " + str(me["session"]["id"])), [["127.0.0.1"]])
 
     def test_cookie_attributes(self):
+        """Point 1: the cookie of a session, which stands nowhere else."""
         answer = self.server.login(self.name, PASSWORD)
         cookies = answer.headers.get_all("Set-Cookie")
         self.assertEqual(len(cookies), 1)
@@ -80,7 +84,24 @@ class LoginTest(AccountCase):
         stored = stack.sql("SELECT encode(token_hash, 'hex') FROM rigalpha.sessions ORDER BY id DESC LIMIT 1")[0][0]
         self.assertNotIn(token, stored)
 
+    def test_tokens_are_random(self):
+        """Point 21: 32 bytes each, all different, and each of the 256 bits is now 0, now 1."""
+        tokens = []
+        for _ in range(40):
+            stack.sql(FORGET)
+            tokens.append(self.log_in())
+        numbers = [base64.urlsafe_b64decode(token + "=") for token in tokens]
+        self.assertEqual({len(number) for number in numbers}, {32})
+        self.assertEqual(len(set(numbers)), 40)
+        numbers = [int.from_bytes(number, "big") for number in numbers]
+        ones, zeros = 0, 0
+        for number in numbers:
+            ones, zeros = ones | number, zeros | ~number
+        whole = (1 << 256) - 1
+        self.assertEqual((ones, zeros & whole), (whole, whole))
+
     def test_wrong_and_unknown_look_alike(self):
+        """Point 19: the same status, header and body for a wrong password, an unknown, a disabled and a passwordless user."""
         def shape(answer):
             problem = answer.json()
             problem.pop("request_id")
@@ -95,7 +116,7 @@ class LoginTest(AccountCase):
         self.assertEqual(shape(self.server.login(self.name, "")), wrong)
 
     def test_timing(self):
-        """Median times of a wrong password and of an unknown user are within ten percent."""
+        """Point 19: median times of a wrong password and of an unknown user are within ten percent."""
         def seconds(name):
             stack.sql(FORGET)
             started = time.perf_counter()
@@ -112,7 +133,7 @@ class LoginTest(AccountCase):
         self.fail(f"{known * 1000:.1f} ms for a user, {unknown * 1000:.1f} ms for nobody")
 
     def test_throttle(self):
-        """Of 101 guesses few are looked at; the right password works when the wait is over."""
+        """Point 18: of 101 guesses few are looked at; the right password works when the wait is over."""
         statuses = [self.server.login(self.name, f"guess {i}") for i in range(101)]
         looked_at = sum(answer.status == 401 for answer in statuses)
         self.assertLess(looked_at, 20)
@@ -167,6 +188,7 @@ class LoginTest(AccountCase):
         self.check(self.server.request("POST", "/api/v1/session", '{"name":"\\u0061","password":"\\u00e9\\u0000"}', JSON), 401)
 
     def test_content_type(self):
+        """Point 9: JSON has its own content type, or is refused."""
         body = json.dumps({"name": self.name, "password": PASSWORD})
         for headers in ({"Content-Type": "text/plain"}, {}, {"Content-Type": "application/x-www-form-urlencoded"},
                         {"Content-Type": "application/jsonx"}, {"Content-Type": "application/json", "Content-Encoding": "gzip"}):
@@ -174,6 +196,7 @@ class LoginTest(AccountCase):
         self.check(self.server.request("POST", "/api/v1/session", body, {"Content-Type": "application/json; charset=utf-8"}), 200)
 
     def test_cross_site(self):
+        """Point 8: requests from other sites are refused and write nothing."""
         token = self.log_in()
         count = "SELECT count(*) FROM rigalpha.sessions"
         before = stack.sql(count)
@@ -191,7 +214,7 @@ class LoginTest(AccountCase):
         self.check(self.server.request("DELETE", "/api/v1/session", None, own), 204)
 
     def test_no_fixation(self):
-        """A token that was planted, or the one of before, is not the token of the new session."""
+        """Point 22: a token that was planted, or the one of before, is not the token of the new session."""
         planted = "A" * 43
         token = self.log_in(session=planted)
         self.assertNotEqual(token, planted)
@@ -207,6 +230,7 @@ class LoginTest(AccountCase):
         self.check(self.server.get("/api/v1/me", session=token), 200)
 
     def test_logout(self):
+        """Point 24: the token of the cookie is worth nothing any more."""
         token, other = self.log_in(), self.log_in()
         answer = self.check(self.server.request("DELETE", "/api/v1/session", session=token), 204)
         self.assertEqual(stack.cookie_of(answer), "")
@@ -253,6 +277,7 @@ class PasswordTest(AccountCase):
         return self.send("PUT", "/api/v1/me/password", {"current": current, "new": new}, session)
 
     def test_change(self):
+        """Point 26: all other sessions of the user end."""
         token, other = self.log_in(), self.log_in()
         self.check(self.change(PASSWORD, NEW_PASSWORD, token), 204)
         self.check(self.server.get("/api/v1/me", session=token), 200)
@@ -261,26 +286,45 @@ class PasswordTest(AccountCase):
         self.log_in(NEW_PASSWORD)
 
     def test_wrong_current(self):
+        """Point 16: without the current password a session that was left open changes nothing, and is no way to guess it."""
         token = self.log_in()
+        for body in ({"new": NEW_PASSWORD}, {"current": None, "new": NEW_PASSWORD}, {"current": True, "new": NEW_PASSWORD}):
+            self.check(self.send("PUT", "/api/v1/me/password", body, token), 422, "bad-body")
         self.check(self.change("not it", NEW_PASSWORD, token), 403, "wrong-password")
+        self.check(self.change("", NEW_PASSWORD, token), 403, "wrong-password")
+        self.check(self.server.login(self.name, NEW_PASSWORD), 401)
         self.log_in()
         for _ in range(8):
             answer = self.change("not it", NEW_PASSWORD, token)
         self.check(answer, 429, "too-many-attempts")
 
-    def test_rules(self):
+    def test_any_bytes(self):
+        """Point 14: 8 to 128 characters of any kind; the last byte counts, also behind a NUL and behind the 72nd."""
         token = self.log_in()
-        for new in ("short", "password", "12345678", "aaaaaaaaaaaa", "x1" * 65, PASSWORD):
+        for new in ("x1" * 3 + "y", "\u00e4" * 7, "x1" * 64 + "y", "aaaaaaaaaaaa", PASSWORD):
             answer = self.check(self.change(PASSWORD, new, token), 422, "weak-password")
             self.assertTrue(answer.json()["detail"])
-        for new in ("sp\u00e4t am Abend \u0000 \U0001f600", "y" * 20 + "z" * 100):
+        for new in ("sp\u00e4t \u0000AB", "  tabs\tand\nlines  ", "y" * 20 + "z" * 44, "\U0001f600\U0001f642" * 32, "y" * 20 + "z" * 108):
             self.check(self.change(PASSWORD, new, token), 204)
-            self.check(self.server.login(self.name, new[:-1]), 401)
+            for wrong in (new[:-1], new + "x", new[:-1] + "\u0001", new.strip() if new != new.strip() else new.upper() + "x"):
+                self.check(self.server.login(self.name, wrong), 401)
+                stack.sql(FORGET)
             self.check(self.server.login(self.name, new), 200)
             self.check(self.change(new, PASSWORD, token), 204)
+            stack.sql(FORGET)
+
+    def test_common(self):
+        """Point 15: the common passwords that are long enough, in any case; none is looked at further."""
+        text = frequency_lists.FREQUENCY_LISTS["passwords"]
+        common = [word for word in (text.split(",") if isinstance(text, str) else text) if len(word) >= 8 and word.isascii()][:3000]
+        self.assertEqual(len(common), 3000)
+        token = self.log_in()
+        for word in common[:100] + random.sample(common, 200):
+            for new in (word, word.upper()):
+                self.check(self.change("not it", new, token), 422, "weak-password")
 
     def test_must_change_password(self):
-        """Before the given password is changed there is nothing to see, and nothing else to do."""
+        """Point 17: before the given password is changed there is nothing to see, and nothing else to do."""
         machine = stack.unique()
         self.server.ingest(stack.reading(machine))
         name = stack.make_user(stack.unique("new"), "admin", must_change=True)
@@ -296,16 +340,30 @@ class PasswordTest(AccountCase):
         self.check(self.server.get(f"/api/v1/machines/{machine}", session=token), 200)
 
     def test_first_password(self):
-        """It is random, and there is one first admin only."""
+        """Point 17: nobody is there by default, the first password is random, lets nobody see anything, and ends with its change."""
         stack.sql("DROP DATABASE IF EXISTS first", "postgres")
         stack.sql("CREATE DATABASE first", "postgres")
         stack.sql("CREATE EXTENSION rigalpha; SELECT rigalpha.setup()", "first")
+        self.assertEqual(stack.sql("SELECT count(*) FROM rigalpha.users", "first"), [["0"]])
         given = stack.create_admin("first", "root")
         self.assertRegex(given, r"^([a-z2-7]{4}-){7}[a-z2-7]{4}$")
         self.assertEqual(stack.sql("SELECT name, must_change_password FROM rigalpha.users", "first"), [["root", "t"]])
         with self.assertRaises(stack.subprocess.CalledProcessError) as failed:
             stack.create_admin("first")
         self.assertIn("there are users already", failed.exception.stderr)
+        with stack.sidecar(database="first") as server:
+            stack.wait_until(server.is_ready)
+            for name, password in (("admin", "admin"), ("root", "root"), ("root", "password"), ("root", ""), ("postgres", "postgres")):
+                self.check(server.login(name, password), 401, "login-failed")
+            stack.sql(FORGET, "first")
+            token = stack.cookie_of(self.check(server.login("root", given), 200))
+            self.check(server.get("/api/v1/users", session=token), 403, "password-change-required")
+            body = json.dumps({"current": given, "new": given})
+            self.check(server.request("PUT", "/api/v1/me/password", body, JSON, token), 422, "weak-password")
+            body = json.dumps({"current": given, "new": NEW_PASSWORD})
+            self.check(server.request("PUT", "/api/v1/me/password", body, JSON, token), 204)
+            self.check(server.get("/api/v1/users", session=token), 200)
+            self.check(server.login("root", given), 401, "login-failed")
 
 
 class SecondFactorTest(AccountCase):
@@ -326,6 +384,7 @@ class SecondFactorTest(AccountCase):
         return stack.wait_until(send, 5, "confirmation")
 
     def test_second_factor(self):
+        """Point 20: a code of the authenticator is asked for, and taken once."""
         secret = self.make_secret()
         self.log_in()
         self.check(self.send("POST", "/api/v1/me/second-factor", {"code": "000"}, self.token), 422, "wrong-code")
@@ -345,6 +404,7 @@ class SecondFactorTest(AccountCase):
         self.check(self.server.login(self.name, PASSWORD, code), 401, "login-failed")
 
     def test_code_is_used_once_side_by_side(self):
+        """Point 20: of logins with the same code one succeeds."""
         secret = self.make_secret()
         code = code_of(secret, self.confirm(secret))
         stack.sql(FORGET)

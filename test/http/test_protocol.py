@@ -31,6 +31,7 @@ class EveryAnswerTest(unittest.TestCase):
         self.server = stack.shared()
 
     def check_headers(self, answer, cache="no-store"):
+        """Points 4, 5, 6 and 7: what every answer carries, checked for each kind of them below."""
         headers = answer.headers
         self.assertEqual(headers.get_all("Content-Security-Policy"), [POLICY])
         self.assertEqual(headers["X-Content-Type-Options"], "nosniff")
@@ -65,15 +66,16 @@ class EveryAnswerTest(unittest.TestCase):
             self.check_headers(self.server.request("HEAD", path), cache)
 
     def test_foreign_origin_gets_no_permission(self):
-        """No answer lets a script of another site read it, also not a preflight."""
-        for method in ("GET", "HEAD", "OPTIONS"):
+        """Point 3: no answer lets a script of another site read it, also not a preflight."""
+        for method in ("GET", "HEAD", "OPTIONS", "POST"):
             answer = self.server.request(method, "/api/v1/machines", None, {
                 "Origin": "https://evil.example", "Access-Control-Request-Method": "POST",
-                "Access-Control-Request-Headers": "Authorization"})
+                "Access-Control-Request-Headers": "Authorization"}, self.server.session)
+            self.assertEqual(answer.status, {"OPTIONS": 405, "POST": 405}.get(method, 200))
             self.assertEqual([name for name in answer.headers if name.lower().startswith("access-control-")], [])
 
     def test_no_redirects(self):
-        """There is no redirect, so none can be abused."""
+        """Point 13: there is no redirect, so none can be abused."""
         for target in ("/", "/assets", "/assets/", "//evil.example", "/\\evil.example", "/?next=https://evil.example",
                        "/api/v1/machines/", "/api", "/login?return=//evil.example"):
             for method in ("GET", "HEAD", "POST"):
@@ -133,6 +135,7 @@ class EveryAnswerTest(unittest.TestCase):
         self.assertEqual(problem["instance"], "/api/v1/a%22b%0d%0ac<img>")
 
     def test_cross_site(self):
+        """Point 8: requests from other sites are refused and write nothing."""
         machine = stack.unique()
         body = json.dumps(stack.reading(machine))
         own = f"http://127.0.0.1:{self.server.port}"
@@ -156,6 +159,7 @@ class EveryAnswerTest(unittest.TestCase):
             self.assertEqual(self.server.get("/healthz", {"Host": host}).status, 200, host)
 
     def test_configured_origin(self):
+        """Point 2: behind a proxy that ends TLS the browser is told to stay with it, too."""
         with stack.sidecar(origins="https://rig.example, https://other.example:8443") as server:
             server.wait_ready()
             headers = dict(JSON, Host="rig.example", Origin="https://rig.example")
@@ -166,6 +170,7 @@ class EveryAnswerTest(unittest.TestCase):
             self.assertEqual(server.ingest(stack.reading(stack.unique()), headers).status, 403)
 
     def test_large_header(self):
+        """Point 42: a header over its limit."""
         answer = self.server.get("/healthz", {"X-Padding": "x" * 17000})
         self.check_problem(answer, 431)
         self.assertIn(" 431 ", raw(self.server, "GET / HTTP/1.1\r\nHost: localhost\r\nX: " + "x" * 40000).split("\r\n")[0])
@@ -177,7 +182,7 @@ class EveryAnswerTest(unittest.TestCase):
 
 class LimitsTest(unittest.TestCase):
     def test_slow_clients_are_closed(self):
-        """Deadlines are absolute: a byte now and then does not help."""
+        """Point 43: deadlines are absolute: a byte now and then does not help."""
         with stack.sidecar(header_timeout_ms=400, body_timeout_ms=600) as server:
             beginnings = (
                 b"GET / HT", b"GET / HTTP/1.1\r\nHost: local",
@@ -195,7 +200,7 @@ class LimitsTest(unittest.TestCase):
             self.assertEqual(server.get("/healthz").status, 200)
 
     def test_slow_reader_is_closed(self):
-        """An answer that is not taken in time ends its connection, however many bytes are taken on the way."""
+        """Point 43: an answer that is not taken in time ends its connection, however many bytes are taken on the way."""
         page = stack.FOLDER / "large"
         page.mkdir(exist_ok=True)
         (page / "large.bin").write_bytes(os.urandom(1 << 20) * 24)
@@ -227,6 +232,7 @@ class LimitsTest(unittest.TestCase):
             return True
 
     def test_idle_connections_do_not_block(self):
+        """Point 43: 500 idle connections hold up nobody."""
         server = stack.shared()
         clients = [server.socket() for _ in range(500)]
         started = time.monotonic()
@@ -351,7 +357,7 @@ class StartTest(unittest.TestCase):
             self.assertEqual([line for line in server.log() if line["event"] == "request"], [])
 
     def test_refusals_are_logged(self):
-        """The first refusal of a client at once, a flood of them as one line, also at level error."""
+        """Point 36: the first refusal of a client at once, a flood of them as one line, also at level error."""
         with stack.sidecar(log="error") as server:
             headers = dict(JSON, Origin="https://evil.example", Cookie="session=cookie-of-test")
             for _ in range(50):

@@ -52,9 +52,11 @@ class TimeoutTest(SessionCase):
             self.assertEqual(server.get("/api/v1/me", session=other).status, 200)
 
     def test_idle(self):
+        """Point 23: a session that is not used ends."""
         self.check_timeout("rigalpha.session_idle_timeout", "last_seen")
 
     def test_absolute(self):
+        """Point 23: a session ends by its age, however much it is used."""
         self.check_timeout("rigalpha.session_lifetime", "created_at")
 
     def test_reading_is_use_and_watching_is_not(self):
@@ -87,6 +89,7 @@ class StreamEndTest(SessionCase):
         cls.server.close()
 
     def test_logout_ends_streams_at_once(self):
+        """Point 24: the streams of a session end with it."""
         with stack.sidecar(heartbeat_ms=60000) as server:
             server.wait_ready()
             _, token = self.user()
@@ -108,6 +111,7 @@ class StreamEndTest(SessionCase):
             self.check_ends(stream)
 
     def test_password_change_ends_the_streams_of_others(self):
+        """Point 26: the streams of the other sessions end."""
         with stack.sidecar(heartbeat_ms=60000) as server:
             server.wait_ready()
             name, token = self.user()
@@ -120,6 +124,7 @@ class StreamEndTest(SessionCase):
             own.close()
 
     def test_disabled_user(self):
+        """Point 25: requests and streams end, and there is no new login."""
         name, token = self.user()
         stream = self.server.stream(session=token)
         stream.next()
@@ -127,6 +132,25 @@ class StreamEndTest(SessionCase):
         self.check_ends(stream)
         self.assertEqual(self.server.get("/api/v1/me", session=token).status, 401)
         self.assertEqual(self.server.login(name, PASSWORD).status, 401)
+
+    def test_disabled_by_an_admin(self):
+        """Point 25: with the settings that a server has by itself, at once for requests, within 15 seconds for streams."""
+        with stack.sidecar() as server:
+            server.wait_ready()
+            for by_route in (True, False):
+                name, token = self.user()
+                streams = [server.stream(session=token), server.stream(session=stack.make_session(name))]
+                started = stack.time.monotonic()
+                if by_route:
+                    answer = server.request("PATCH", "/api/v1/users/" + name, '{"disabled":true}', JSON, server.session)
+                    self.assertEqual(answer.status, 204, answer.body)
+                else:
+                    stack.sql(f"SELECT rigalpha.disable_user('{name}')")
+                self.assertEqual(server.get("/api/v1/me", session=token).status, 401)
+                for stream in streams:
+                    self.assertTrue(self.ends(stream, 16), "the stream goes on")
+                    stream.close()
+                self.assertLess(stack.time.monotonic() - started, 15.5)
 
     def test_revoked_session(self):
         _, token = self.user()

@@ -77,6 +77,7 @@ class SmugglingTest(unittest.TestCase):
         return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d\d\d) [A-Z]", answer)]
 
     def test_doubtful_ends(self):
+        """Points 4 and 42: what the parser refuses is answered with our own headers."""
         for name, request in REFUSED.items():
             with self.subTest(name):
                 end = b"" if b"Connection: close" in request else SECOND

@@ -51,6 +51,7 @@ def exchange(client, request=REQUEST):
 
 class TlsTest(unittest.TestCase):
     def test_versions(self):
+        """Point 2: what TLS is spoken, and that its answers tell the browser to stay with it."""
         with secure_sidecar() as server:
             for version, name in ((ssl.TLSVersion.TLSv1_3, "TLSv1.3"), (ssl.TLSVersion.TLSv1_2, "TLSv1.2")):
                 with connect(server, version) as client:
@@ -68,7 +69,7 @@ class TlsTest(unittest.TestCase):
                               input="Q\n", capture_output=True, text=True, timeout=20).stdout
 
     def test_old_versions(self):
-        """The client is made to offer them: with its own refusal the test would prove nothing."""
+        """Point 45: the client is made to offer them: with its own refusal the test would prove nothing."""
         with secure_sidecar() as server:
             self.assertIn("TLSv1.2, Cipher is ECDHE", self.openssl(server, "-tls1_2", "-cipher", "ALL:@SECLEVEL=0"))
             for version in ("-tls1_1", "-tls1"):

@@ -63,11 +63,13 @@ class TokensTest(unittest.TestCase):
         self.assertEqual([self.issue(name=name).status for _ in range(3)], [201, 201, 409])
 
     def test_texts_are_kept_as_they_are(self):
+        """Point 33: what looks like SQL or markup is kept as it is."""
         name = "<img src=x onerror=alert(1)>'; DROP TABLE"
         self.assertEqual(self.issue(name=name).status, 201)
         self.assertIn(name, [row["name"] for row in self.rows()])
 
     def test_others_may_not(self):
+        """Point 32: only an admin may, whoever else asks."""
         number = self.issue().json()["token"].split("_")[1]
         before = self.rows()
         for person in (self.operator, self.viewer):

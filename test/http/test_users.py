@@ -33,6 +33,7 @@ class UsersTest(unittest.TestCase):
             self.assertIn(detail, answer.json()["detail"])
 
     def test_create_and_first_login(self):
+        """Point 17: the first password is random and shows nothing but its own change."""
         name = stack.unique("new")
         answer = self.admin.request("POST", USERS, {"name": name, "role": "operator", "machines": self.machines[:1]})
         self.assertEqual(answer.status, 201, answer.body)
@@ -51,6 +52,7 @@ class UsersTest(unittest.TestCase):
         self.refused(person.get("/api/v1/machines"), 403, "password-change-required")
 
     def test_passwords_differ(self):
+        """Point 17: a reset makes another, and the one before is worth nothing."""
         name = stack.unique("reset")
         first = self.admin.request("POST", USERS, {"name": name, "role": "viewer"}).json()["one_time_password"]
         person = people.Person(self.server, name)
@@ -85,6 +87,7 @@ class UsersTest(unittest.TestCase):
         self.assertEqual(len(self.admin.get(USERS).json()["users"]), before)
 
     def test_texts_are_kept_as_they_are(self):
+        """Point 33: what looks like SQL or markup is kept as it is."""
         name = f"{NASTY} {stack.unique('u')}"
         self.assertEqual(self.admin.request("POST", USERS, {"name": name, "role": "viewer"}).json()["name"], name)
         answer = self.admin.get(USERS)
@@ -124,6 +127,7 @@ class UsersTest(unittest.TestCase):
             stack.sql(f"DROP ROLE {role}")
 
     def test_what_ends_sessions(self):
+        """Point 25: being disabled ends all sessions, and so do other machines and another role."""
         for change in ({"role": "operator"}, {"machines": self.machines[:1]}, {"disabled": True}):
             person = people.person(self.server, "viewer")
             self.assertEqual(person.get("/api/v1/machines").status, 200)
@@ -152,6 +156,7 @@ class UsersTest(unittest.TestCase):
             stack.sql("UPDATE rigalpha.users SET role = 'admin' WHERE id IN (SELECT id FROM other_admins); DROP TABLE other_admins")
 
     def test_others_may_not(self):
+        """Point 32: only an admin may, whoever else asks."""
         name = stack.unique("forbidden")
         entries = stack.sql("SELECT count(*) FROM rigalpha.audit_entries WHERE kind BETWEEN 1 AND 3")
         for person in (self.operator, self.viewer):
@@ -184,6 +189,7 @@ class SessionsTest(unittest.TestCase):
         return other
 
     def test_own(self):
+        """Point 28: users see their own sessions, and end them."""
         person = people.person(self.server, "viewer")
         other = self.second(person)
         listed = self.sessions(person)
@@ -203,6 +209,7 @@ class SessionsTest(unittest.TestCase):
         self.assertEqual(person.get("/api/v1/me").status, 200)
 
     def test_all(self):
+        """Point 27: an admin sees and ends any session; others do not."""
         person, other = people.people(self.server, "viewer", "operator")
         names = {session["user_name"]: session["id"] for session in self.sessions(self.admin, "?all=true")}
         self.assertLessEqual({person.name, other.name, self.admin.name}, set(names))

@@ -32,6 +32,7 @@ class VisibilityTest(unittest.TestCase):
         self.assertNotIn(self.foreign.encode(), text)
 
     def test_foreign_is_unknown(self):
+        """Point 30: on every route with a machine in its path."""
         def shape(machine, suffix):
             answer = self.server.get("/api/v1/machines/" + urllib.parse.quote(machine) + suffix, session=self.token)
             problem = answer.json()
@@ -44,7 +45,7 @@ class VisibilityTest(unittest.TestCase):
             self.assertEqual(shape(self.own, suffix)[0], 200, suffix)
 
     def test_stream(self):
-        """Beside the stream of an admin, and alone; live and replayed."""
+        """Point 30: beside the stream of an admin, and alone; live and replayed."""
         admin = self.server.stream()
         stream = self.server.stream(session=self.token)
         self.check_only_own(stream, 10)

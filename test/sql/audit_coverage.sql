@@ -61,7 +61,9 @@ INSERT INTO calls (function, prepare, call) VALUES
 	('act_on_alarm', 'SELECT an_alarm()', $$SELECT rigalpha_api.act_on_alarm((SELECT max(id) FROM rigalpha.alarms), 'ack', '{}')$$),
 	('put_threshold', NULL, $$SELECT rigalpha_api.put_threshold('{"sensor":"rpm","hi":1}')$$),
 	('delete_threshold', $$SELECT rigalpha.set_threshold('rpm', hi => 1)$$, $$SELECT rigalpha_api.delete_threshold('{"sensor":"rpm"}')$$),
-	('audit_check_guard', NULL, 'SELECT rigalpha.audit_check_guard()');
+	('audit_check_guard', NULL, 'SELECT rigalpha.audit_check_guard()'),
+	('audit_prune', 'SELECT a_checkpoint()', $$SELECT rigalpha.audit_prune(now(), rigalpha.audit_segment_hash(now()))$$),
+	('audit_redact', NULL, $$SELECT rigalpha.audit_redact((SELECT min(entry_id) FROM rigalpha.audit_log), 'asked for')$$);
 INSERT INTO calls (function, why_none) VALUES
 	('audit_integrate', 'the tree is made of the log'),
 	('audit_store_checkpoint', 'a checkpoint vouches for the log and not the other way'),
@@ -83,6 +85,8 @@ CREATE FUNCTION two_versions() RETURNS void LANGUAGE sql AS $$
 CREATE FUNCTION a_job() RETURNS void LANGUAGE sql AS $$
 	INSERT INTO rigalpha.jobs (model, source_text, algorithm, options, seed, deploy, settings, acting_role)
 		VALUES ('m', 'wave', 'iforest', '{}', 1, false, '{}', session_user) $$;
+CREATE FUNCTION a_checkpoint() RETURNS void LANGUAGE sql AS $$
+	SELECT rigalpha.audit_integrate(); SELECT rigalpha.audit_store_checkpoint(p.size, p.text || E'\n— key signature\n') FROM rigalpha.audit_checkpoint_proposal(0) p $$;
 INSERT INTO rigalpha.machines (name) VALUES ('COVER');
 CREATE FUNCTION an_alarm() RETURNS bigint LANGUAGE sql AS $$
 	SELECT rigalpha.raise_alarm(id, NULL, 'incident', 'covered', 'low', now()) FROM rigalpha.machines WHERE name = 'COVER' $$;

@@ -1,5 +1,5 @@
 # What is refused, flagged or skipped, and why, is the same through Kafka and through HTTP: every
-# kind of bad input goes through both doors, and the two dead letters must agree.
+# kind of bad input goes through both doors, and the two dead letters must agree (point 44 of docs/security_checklist.md).
 use strict;
 use warnings FATAL => 'all';
 
@@ -25,6 +25,7 @@ my @refused = (
 	[ 'not JSON',                  'hello',                                                      'not_json',            422 ],
 	[ 'truncated',                 qq($head"rpm":12),                                            'truncated',           422 ],
 	[ 'invalid UTF-8',             qq($head"note":"\xff\xfe","rpm":1}),                          'invalid_utf8',        422 ],
+	[ 'overlong UTF-8',            qq($head"note":"\xc0\xaf","rpm":1}),                          'invalid_utf8',        422 ],
 	[ 'lone surrogate',            qq($head"note":"\\ud800","rpm":1}),                           'lone_surrogate',      422 ],
 	[ 'NUL byte',                  qq($head"rpm":1}\0),                                          'nul_byte',            422 ],
 	[ 'NaN',                       qq($head"rpm":NaN}),                                          'nonfinite_number',    422 ],

@@ -344,15 +344,54 @@ def check_payloads():
         row["payload_hex"] = new_payload(row, **{name: value})
         seal(row)
         finds(verify(log), ["BAD_DECODE 7:7"], f"an entry with another {name}")
-    log = [{**row, "payload_hex": "" if row["idx"] < 2 else row["payload_hex"]} for row in rows()]
-    finds(verify(log, *anchored()), ["PRUNED 0:1", "PRUNED 7:1"], "dropped payloads")
-    result = verify(log, *anchored(), "--allow-pruned")
-    equal((found(result), result.returncode), (["PRUNED 0:1", "PRUNED 7:1"], 0), "which may be allowed")
-    says(result, "2 payloads that were dropped", "and are said to be unchecked")
     unlinked = dict.fromkeys(COLUMNS, "") | {"chain": 7, "entry_id": 600}
     finds(verify([*rows(), unlinked]), ["UNLINKED_ENTRY 7:-"], "an entry without a link")
     result = verify(rows(), log_id=OTHER_LOG)
     equal({problem.split()[0] for problem in found(result)}, {"LINK_HASH", "BAD_DECODE", "EPOCH_BREAK"}, "another log")
+
+
+def allowing(log, operation, entry_id=900, **ranges):
+    """The log with one more entry, of the retention, which says what may be missing."""
+    last = max((row for row in log if row["chain"] == 0), key=lambda row: row["seq"])
+    row = {**last, "seq": last["seq"] + 1, "prev_hex": last["link_hex"], "entry_id": entry_id, "idx": ""}
+    columns = [reference.column(1, "before", "text", "2026-01-01")]
+    columns += [reference.column(2, name.replace("_", " "), "text", places) for name, places in ranges.items()]
+    row["payload_hex"] = new_payload(row, kind=13, operation=operation, new=columns)
+    seal(row)
+    return [*log, row]
+
+
+def without(*places):
+    return [{**row, "payload_hex": "" if (row["chain"], row["seq"]) in places else row["payload_hex"]} for row in rows()]
+
+
+def check_retention():
+    log = without((0, 1), (7, 1), (7, 2), (7, 3), (7, 5))
+    orphans = ["ORPHAN_LINK 0:1", "ORPHAN_LINK 7:1", "ORPHAN_LINK 7:2", "ORPHAN_LINK 7:3", "ORPHAN_LINK 7:5"]
+    finds(verify(log, *anchored()), orphans, "payloads that are gone")
+    pruned = allowing(log, "prune", chain_0="1-1", chain_7="1-3 5-6")
+    result = verify(pruned, *anchored())
+    finds(result, ["PRUNED 0:1", "PRUNED 7:1", "PRUNED 7:5"], "those that were pruned, as ranges")
+    says(result, "PRUNED chain=7 seq=1 expected=1-3 found=900", "with the entry that says so")
+    says(result, "5 payloads that are gone", "and are said to be unchecked")
+    result = verify(pruned, *anchored(), "--allow-pruned")
+    equal((found(result), result.returncode), (["PRUNED 0:1", "PRUNED 7:1", "PRUNED 7:5"], 0), "which may be allowed")
+    result = verify(allowing(log, "prune", chain_0="1-1", chain_7="1-2"), *anchored(), "--allow-pruned")
+    equal((found(result), result.returncode), (["PRUNED 0:1", "PRUNED 7:1", "ORPHAN_LINK 7:3", "ORPHAN_LINK 7:5"], 1),
+          "what is not within the ranges is stolen")
+    finds(verify(allowing(without((7, 3)), "redact", chain_7="3-3"), *anchored()), ["REDACTED 7:3"], "one that was erased")
+    erased = allowing(allowing(log, "redact", chain_7="2-2"), "prune", 901, chain_0="1-1", chain_7="1-3 5-5")
+    finds(verify(erased, *anchored()), ["PRUNED 0:1", "PRUNED 7:1", "PRUNED 7:5"], "one that was erased, then pruned with its neighbours")
+    finds(verify(allowing(without((7, 3)), "prune", 1, chain_7="3-3")), ["ORPHAN_LINK 7:3"], "an entry that is older than what it speaks of")
+    for name, change in (("payload", lambda row: {"payload_hex": flip(row["payload_hex"], -1)}),
+                         ("link", lambda row: {"link_hex": flip(row["link_hex"], 0)}),
+                         ("number", lambda row: {"entry_id": 902})):
+        changed = [*pruned[:-1], {**pruned[-1], **change(pruned[-1])}]
+        ok(set(orphans) <= set(found(verify(changed))), f"an entry of the retention whose {name} was changed allows nothing")
+    for places in ("", "1", "1-", "x-3", "3-1", "-1-3"):
+        result = verify(allowing(without((7, 2)), "prune", chain_7=places))
+        finds(result, ["ORPHAN_LINK 7:2"], f"nor do the places {places!r}")
+    finds(verify(allowing(without((7, 2)), "other", chain_7="2-2")), ["ORPHAN_LINK 7:2"], "nor another operation")
 
 
 def check_signatures():
@@ -442,5 +481,5 @@ def run():
     check_vectors(load_verifier())
     check_generator()
     for check in (check_clean, check_edit, check_epochs, check_delete, check_cut, check_insert, check_reorder,
-                  check_payloads, check_signatures, check_appended, check_unusable):
+                  check_payloads, check_retention, check_signatures, check_appended, check_unusable):
         check()

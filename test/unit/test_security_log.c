@@ -27,6 +27,7 @@ take_output(void)
 	return lines;
 }
 
+/* Point 37 of docs/security_checklist.md. */
 static void
 check_names(void)
 {

@@ -1456,10 +1456,12 @@ CREATE FUNCTION rigalpha.remove_version(id integer) RETURNS void
 COMMENT ON FUNCTION rigalpha.remove_version(integer) IS 'Deletes a row of model_versions; see drop_model()';
 
 CREATE FUNCTION rigalpha.may_use_model(model name) RETURNS boolean
-	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+	LANGUAGE sql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 	AS $$
 	SELECT NOT EXISTS (SELECT FROM rigalpha.model_registry r WHERE r.model = may_use_model.model AND r.restricted)
+		-- One that is not there for the caller is answered for as any that is not there.
+		OR NOT EXISTS (SELECT FROM rigalpha.model_versions v WHERE v.model = may_use_model.model AND rigalpha.may_read_machine(v.machine))
 		OR pg_has_role(rigalpha.asking_role(), 'rigalpha_admin', 'USAGE')
 		OR EXISTS (SELECT FROM rigalpha.model_grants g JOIN pg_roles r ON r.rolname = g.role
 			WHERE g.model = may_use_model.model AND pg_has_role(rigalpha.asking_role(), r.oid, 'USAGE'))
@@ -1879,7 +1881,7 @@ COMMENT ON FUNCTION rigalpha.training_readings(text, integer) IS 'The newest rea
 -- counter of machine_state: counting readings every few seconds would cost too much.
 CREATE FUNCTION rigalpha.fleet_training_plan()
 	RETURNS TABLE (machine_id integer, machine text, readings bigint, version_id integer, job_id bigint, due boolean,
-		blocked text, next_training_at timestamptz)
+		blocked text, next_training_at timestamptz, failure text)
 	LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 	AS $$
@@ -1902,7 +1904,9 @@ CREATE FUNCTION rigalpha.fleet_training_plan()
 			WHEN v.id IS NULL AND auto.declined OR v.model <> auto.model THEN NULL
 			WHEN backoff.until > now() THEN backoff.until
 			WHEN v.source_rows >= 50000 AND s.retrain_interval > interval '0' THEN greatest(v.created_at + s.retrain_interval, now())
-		END
+		END,
+		-- Of an automatic training only, which reads nothing but its machine: the messages of others may quote what their source read.
+		CASE WHEN backoff.until > now() THEN format('training %s: %s', last.state, last.message) END
 	FROM rigalpha.training_settings() s
 	CROSS JOIN rigalpha.machines m
 	JOIN rigalpha.machine_state st ON st.machine_id = m.id
@@ -1921,7 +1925,7 @@ COMMENT ON FUNCTION rigalpha.fleet_training_plan() IS 'training_plan() of every 
 
 CREATE FUNCTION rigalpha.training_plan()
 	RETURNS TABLE (machine_id integer, machine text, readings bigint, version_id integer, job_id bigint, due boolean,
-		blocked text, next_training_at timestamptz)
+		blocked text, next_training_at timestamptz, failure text)
 	LANGUAGE sql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 	AS $$ SELECT p.* FROM rigalpha.fleet_training_plan() p WHERE p.machine_id = ANY ((SELECT rigalpha.readable_machines())::integer[]) $$;
@@ -2407,6 +2411,10 @@ DECLARE
 			AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_trigger'::regclass AND d.objid = t.oid
 				AND d.refclassid = 'pg_class'::regclass AND d.refobjid = relation AND d.refobjsubid = a.attnum));
 BEGIN
+	-- Who sees a part of the log or of the rows, or nothing, would be told that all is well.
+	IF NOT rigalpha.is_admin_user() AND (row_security_active('rigalpha.audit_entries'::regclass) OR row_security_active(relation)) THEN
+		RAISE EXCEPTION 'permission denied: this is for users with role admin' USING ERRCODE = 'insufficient_privilege';
+	END IF;
 	IF key_columns IS NULL THEN
 		RAISE EXCEPTION 'table % has no primary key', relation
 			USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Without one its rows cannot be told apart.';
@@ -3488,6 +3496,11 @@ CREATE FUNCTION rigalpha.audit_prove(entry_id bigint, tree_size bigint DEFAULT N
 COMMENT ON FUNCTION rigalpha.audit_prove(bigint, bigint)
 	IS 'Proof that an entry is in the tree of a size, or of the present one: SHA-256(00, link) and the path give the root; no row = it is not';
 
+CREATE FUNCTION rigalpha.audit_library_hash() RETURNS bytea
+	LANGUAGE c STABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'rig_audit_library_hash';
+COMMENT ON FUNCTION rigalpha.audit_library_hash() IS 'SHA-256 of the file of the extension''s library; null = it cannot be read';
+
 -- What guards the log inside the database; what switched a trigger off and on again shows in xmin.
 CREATE FUNCTION rigalpha.audit_guard(OUT part text, OUT hash bytea) RETURNS SETOF record
 	LANGUAGE sql STABLE PARALLEL UNSAFE SECURITY DEFINER
@@ -3514,14 +3527,15 @@ CREATE FUNCTION rigalpha.audit_guard(OUT part text, OUT hash bytea) RETURNS SETO
 		UNION ALL SELECT 'server settings', format('%s %s', s.name, s.setting) FROM pg_settings s WHERE s.source = 'configuration file'
 			-- Those that no session can set for itself.
 			AND s.context IN ('postmaster', 'sighup')
+		UNION ALL SELECT 'library', encode(rigalpha.audit_library_hash(), 'hex')
 		UNION ALL SELECT 'cluster', format('%s %s', (SELECT c.system_identifier FROM pg_control_system() c), (SELECT c.timeline_id FROM pg_control_checkpoint() c)))
 	SELECT p.part, sha256(convert_to(coalesce(string_agg(f.fact, E'\n' ORDER BY f.fact COLLATE "C"), ''), 'UTF8'))
-	FROM unnest(ARRAY['triggers', 'event triggers', 'functions', 'tables', 'policies', 'roles', 'role settings', 'server settings', 'cluster']) AS p (part)
+	FROM unnest(ARRAY['triggers', 'event triggers', 'functions', 'tables', 'policies', 'roles', 'role settings', 'server settings', 'library', 'cluster']) AS p (part)
 	LEFT JOIN facts f ON f.part = p.part
 	GROUP BY p.part ORDER BY p.part
 	$$;
 COMMENT ON FUNCTION rigalpha.audit_guard()
-	IS 'Hashes over what guards the log in the database: triggers, event triggers, functions, tables, policies, roles, settings, the cluster';
+	IS 'Hashes over what guards the log in the database: triggers, event triggers, functions, tables, policies, roles, settings, the library, the cluster';
 
 CREATE TABLE rigalpha.audit_guards (
 	part text PRIMARY KEY,
@@ -4360,6 +4374,46 @@ END
 $$;
 COMMENT ON FUNCTION rigalpha.threshold_what_if(text, text, float8, float8, float8, float8, float8, interval, interval, timestamptz, timestamptz)
 	IS 'How many alarms these limits would have raised over stored readings from from_ts to before to_ts, and when';
+-- What may go from the audit log: old entries that somebody has a copy of, and single ones that must be erased. Links and
+-- tree stay, and an entry of kind retention says what went; see "Retention and erasure" in docs/audit.md.
+-- Entries of this kind (13) stay, since they are what tells a pruned entry from a stolen one.
+CREATE INDEX audit_entries_retention ON rigalpha.audit_entries (id) WHERE kind = 13;
+COMMENT ON INDEX rigalpha.audit_entries_retention IS 'Finds the entries that allow others to be missing';
+
+CREATE FUNCTION rigalpha.audit_segment(before timestamptz) RETURNS SETOF rigalpha.audit_export
+	LANGUAGE sql STABLE STRICT PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	AS $$
+	SELECT l.chain, l.seq, l.epoch, l.entry_id, encode(e.payload, 'hex'), encode(l.prev, 'hex'), encode(l.leaf, 'hex'), encode(l.link, 'hex'), t.idx
+	FROM rigalpha.audit_entries e
+	JOIN rigalpha.audit_links l ON l.entry_id = e.id
+	JOIN rigalpha.audit_tree t ON t.chain = l.chain AND t.seq = l.seq
+	WHERE e.at < before AND e.kind <> 13
+		AND t.idx < (SELECT max(c.size) FROM rigalpha.audit_checkpoints c JOIN rigalpha.node n ON n.epoch = c.epoch)
+	ORDER BY t.idx
+	$$;
+COMMENT ON FUNCTION rigalpha.audit_segment(timestamptz)
+	IS 'Entries that audit_prune() would delete, as audit_export has them: older than before, and covered by the newest checkpoint of this epoch';
+
+CREATE FUNCTION rigalpha.audit_segment_hash(before timestamptz) RETURNS bytea
+	LANGUAGE c STABLE STRICT PARALLEL UNSAFE
+	SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'rig_audit_segment_hash';
+COMMENT ON FUNCTION rigalpha.audit_segment_hash(timestamptz)
+	IS 'SHA-256 of what COPY (SELECT * FROM rigalpha.audit_segment(before)) TO STDOUT WITH (FORMAT csv, HEADER) writes';
+
+CREATE FUNCTION rigalpha.audit_prune(before timestamptz, segment_sha256 bytea) RETURNS bigint
+	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET datestyle = 'ISO'
+	AS 'MODULE_PATHNAME', 'rig_audit_prune';
+COMMENT ON FUNCTION rigalpha.audit_prune(timestamptz, bytea)
+	IS 'Deletes the entries of audit_segment(before), given the hash of their exported copy; returns how many. Their links stay. For admins';
+
+CREATE FUNCTION rigalpha.audit_redact(entry_id bigint, reason text) RETURNS void
+	LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER
+	SET search_path = pg_catalog, pg_temp
+	AS 'MODULE_PATHNAME', 'rig_audit_redact';
+COMMENT ON FUNCTION rigalpha.audit_redact(bigint, text) IS 'Erases what an entry says, not that it was; its link stays. For admins';
 CREATE FUNCTION rigalpha.setup() RETURNS text
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
@@ -4608,10 +4662,12 @@ COMMENT ON COLUMN rigalpha_api.incidents.machine IS 'Machine';
 
 CREATE FUNCTION rigalpha_api.readings(machine text, from_ts timestamptz, to_ts timestamptz, sensor_names text[] DEFAULT NULL,
 	max_rows integer DEFAULT 5000) RETURNS json
-	LANGUAGE sql STABLE PARALLEL RESTRICTED
+	LANGUAGE sql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 	AS $$
-	WITH target AS (SELECT m.id, m.name FROM rigalpha.machines m WHERE m.name = readings.machine),
+	-- As the owner, asking once: the policy of readings would search every partition for every machine of the user.
+	WITH target AS (SELECT m.id, m.name FROM rigalpha.machines m
+		WHERE m.name = readings.machine AND m.id = ANY ((SELECT rigalpha.readable_machines())::integer[])),
 	newest AS (
 		SELECT r.ts, r.state, r.sensor_values
 		FROM rigalpha.readings r
@@ -5212,7 +5268,7 @@ CREATE VIEW rigalpha.training_info WITH (security_invoker = true, security_barri
 			WHEN v.id IS NOT NULL THEN format('trained on %s readings at %s', v.source_rows, to_char(v.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'))
 			WHEN p.blocked = 'off' THEN 'automatic training is off'
 			WHEN p.blocked = 'undeployed' THEN 'automatic training is off: its model was undeployed'
-			WHEN p.blocked = 'backoff' THEN format('training %s: %s', j.state, j.message)
+			WHEN p.blocked = 'backoff' THEN p.failure
 			WHEN p.readings < s.auto_train_readings THEN format('warming up: %s of %s readings', p.readings, s.auto_train_readings)
 			ELSE 'waiting for a training process'
 		END AS state,
@@ -5387,6 +5443,21 @@ BEGIN
 	COMMENT ON POLICY simulators ON rigalpha.simulator_control IS 'A simulator reads its switches and says how it is';
 END
 $$;
+
+-- What runs as the owner finds its rows also where a session has said row_security = off, as pg_restore does: that
+-- makes a query fail which row security would touch.
+DO $$
+DECLARE
+	routine regprocedure;
+BEGIN
+	FOR routine IN
+		SELECT p.oid::regprocedure FROM pg_catalog.pg_proc p
+		WHERE p.pronamespace IN ('rigalpha'::pg_catalog.regnamespace, 'rigalpha_api'::pg_catalog.regnamespace) AND p.prosecdef ORDER BY p.oid
+	LOOP
+		EXECUTE pg_catalog.format('ALTER FUNCTION %s SET row_security = on', routine);
+	END LOOP;
+END
+$$;
 -- Everything belongs to rigalpha_owner, who cannot log in; functions are closed to the public
 -- and then opened to the role that needs them.
 DO $$
@@ -5508,13 +5579,16 @@ ALTER ROLE rigalpha_web SET log_parameter_max_length_on_error = 0;
 GRANT EXECUTE ON FUNCTION rigalpha.is_user, rigalpha.is_admin_user, rigalpha.visible_machine_names, rigalpha.readiness TO rigalpha_viewer;
 GRANT SELECT (id, received_at, source, "partition", "offset", message_time, reading_index, machine, field, reason, detail, payload_id,
 	payload_size, replayed_at) ON rigalpha.dead_letters TO rigalpha_viewer;
-GRANT SELECT (id, machine, state, phase, progress, message) ON rigalpha.jobs TO rigalpha_viewer;
+GRANT SELECT (id, machine, state, phase, progress) ON rigalpha.jobs TO rigalpha_viewer;
 GRANT SELECT (id, model, version, algorithm, machine, status, feature_names, options, source_rows, data_from, data_to, metrics, payload_size,
 	created_by, created_at) ON rigalpha.model_versions TO rigalpha_viewer;
 GRANT SELECT ON rigalpha.model_registry, rigalpha.model_deployments TO rigalpha_viewer;
 GRANT SELECT (epoch) ON rigalpha.node TO rigalpha_viewer;
 GRANT SELECT (id, name, brokers, topic, workers, paused) ON rigalpha.kafka_sources TO rigalpha_viewer;
 GRANT SELECT ON rigalpha.kafka_workers, rigalpha.kafka_offsets TO rigalpha_viewer;
+
+-- What goes from the audit log goes by these, which ask for an admin themselves.
+GRANT EXECUTE ON FUNCTION rigalpha.audit_segment, rigalpha.audit_segment_hash, rigalpha.audit_prune, rigalpha.audit_redact TO rigalpha_admin;
 
 -- Alarms.
 GRANT SELECT ON rigalpha.alarms, rigalpha.alarm_events, rigalpha.alarm_suppressions, rigalpha.effective_alarm_events TO rigalpha_viewer;

@@ -88,6 +88,7 @@ check_own_password(RigRequest *request, RigLoginCheck *check, const RigJsonField
 		case RIG_LOGIN_RIGHT:
 			return true;
 		case RIG_LOGIN_WRONG:
+			rig_login_log_failure("wrong password", request, check);
 			if (rig_login_failed(request, check))
 				rig_problem_answer(request, RIG_PROBLEM_WRONG_PASSWORD, NULL);
 			break;

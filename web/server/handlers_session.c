@@ -8,6 +8,7 @@
 #include "json_body.h"
 #include "login_check.h"
 #include "problem.h"
+#include "security_log.h"
 #include "sse_feed.h"
 #include "sse_hub.h"
 #include "transaction.h"
@@ -117,6 +118,7 @@ answer_login(RigRequest *request, const Login *login)
 	rig_buffer_json(body, login->name, sizeof(login->name));
 	rig_buffer_format(body, ",\"role\":\"%s\",\"must_change_password\":%s,\"second_factor\":%s}\n", login->role,
 					  login->must_change_password ? "true" : "false", login->check.totp_confirmed ? "true" : "false");
+	rig_log_security("login succeeded", request, "user %s", login->name);
 	if (*request->session_token != '\0')
 		rig_sse_feed_check_sessions();
 }
@@ -170,8 +172,12 @@ rig_handle_login(RigRequest *request)
 	verdict = rig_login_check(request, &login.check);
 	if (verdict == RIG_LOGIN_RIGHT && !let_in(request, &login, &fields[1], &fields[2]))
 		verdict = RIG_LOGIN_WRONG;
-	if (verdict == RIG_LOGIN_WRONG && rig_login_failed(request, &login.check))
-		rig_problem_answer(request, RIG_PROBLEM_LOGIN_FAILED, NULL);
+	if (verdict == RIG_LOGIN_WRONG)
+	{
+		rig_login_log_failure("login failed", request, &login.check);
+		if (rig_login_failed(request, &login.check))
+			rig_problem_answer(request, RIG_PROBLEM_LOGIN_FAILED, NULL);
+	}
 	rig_login_leave();
 	OPENSSL_cleanse(&login, sizeof(login));
 }

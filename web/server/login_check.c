@@ -10,6 +10,7 @@
 #include "config.h"
 #include "log.h"
 #include "problem.h"
+#include "security_log.h"
 #include "transaction.h"
 
 static const RigStatement LOOKUP = {
@@ -128,6 +129,15 @@ rig_login_failed(RigRequest *request, const RigLoginCheck *check)
 {
 	request->work = (void *) check;
 	return rig_transaction_run(request, RIG_TRANSACTION_NONE, record_failure);
+}
+
+void
+rig_login_log_failure(const char *event, const RigRequest *request, const RigLoginCheck *check)
+{
+	if (*check->user_id != '\0')
+		rig_log_security(event, request, "user %s", check->name);
+	else
+		rig_log_security(event, request, "no such user");
 }
 
 void

@@ -50,6 +50,9 @@ extern RigLoginVerdict rig_login_check(RigRequest *request, RigLoginCheck *check
 /* Records that the attempt failed; false when the request is answered. */
 extern bool rig_login_failed(RigRequest *request, const RigLoginCheck *check);
 
+/* A line of the log. A name that is nobody's is left out: it may be a password in the wrong field. */
+extern void rig_login_log_failure(const char *event, const RigRequest *request, const RigLoginCheck *check);
+
 /* Answers 429 with the seconds to wait. */
 extern void rig_answer_too_many_attempts(RigRequest *request, int retry_after);
 

@@ -116,6 +116,7 @@ rig_problem_answer_with(RigRequest *request, RigProblem problem, const char *det
 	RigBuffer  *body = &response->body;
 
 	rig_buffer_release(body);
+	request->forbidden = problem == RIG_PROBLEM_FORBIDDEN;
 	response->status = kind->status;
 	response->content_type = "application/problem+json";
 	if (kind->retry_after > 0)

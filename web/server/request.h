@@ -70,6 +70,7 @@ typedef struct RigRequest
 	const char *idempotency_key;	/* NULL = none */
 
 	RigResponse response;
+	bool		forbidden;		/* the answer is that the role of the user may not */
 	struct RigStream *stream;	/* set while the answer is an event stream */
 
 	int64_t		queued;			/* when it entered the queue that holds it */

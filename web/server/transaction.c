@@ -6,6 +6,7 @@
 
 #include "clock.h"
 #include "config.h"
+#include "log.h"
 #include "pool.h"
 #include "problem.h"
 #include "router.h"
@@ -23,6 +24,8 @@ static const RigStatement BEGIN_SESSION = {
 	"  FROM rigalpha.begin_session($1) s",
 	3
 };
+
+static const RigStatement NOTE_REFUSAL = {"note_refusal", "SELECT rigalpha.note_refusal($1)", 1};
 
 typedef enum Outcome
 {
@@ -141,4 +144,31 @@ void
 rig_transaction_end_watching(RigDatabase *database)
 {
 	rig_database_end(database, false, NULL);
+}
+
+void
+rig_transaction_note_refusal(const RigRequest *request)
+{
+	RigFailure	failure = {0};
+	RigDatabase *database = rig_pool_acquire(rig_clock_now() + rig_config.wait_ms, &failure);
+	RigIdentity identity;
+	char		route[128];
+	const char *values[] = {route};
+	PGresult   *rows = NULL;
+
+	snprintf(route, sizeof(route), "%s %s", request->route->method, request->route->pattern);
+	if (database != NULL)
+	{
+		if (begin(database, "BEGIN", request->session_token, false, false, &identity, &failure))
+			rows = rig_database_query(database, &NOTE_REFUSAL, values, &failure);
+		if (!rig_database_end(database, rows != NULL, &failure))
+		{
+			PQclear(rows);
+			rows = NULL;
+		}
+		rig_pool_release(database);
+	}
+	if (rows == NULL)
+		rig_log("error", "refusal not recorded", "request %s: SQLSTATE %s: %s", request->id, failure.sqlstate, failure.message);
+	PQclear(rows);
 }

@@ -29,6 +29,12 @@ typedef bool (*RigTransactionWork) (RigRequest *request, RigDatabase *database, 
 extern bool rig_transaction_run(RigRequest *request, RigTransaction kind, RigTransactionWork work);
 
 /*
+ * Writes into the audit log what the user of the session was not allowed, in a transaction of its own, because
+ * that of the request is rolled back. When this fails the log says so, and the request stays refused.
+ */
+extern void rig_transaction_note_refusal(const RigRequest *request);
+
+/*
  * Begins a read-only transaction for a session, with the role of its user. It does not count as use of
  * the session. False with the failure when there is none.
  */

@@ -45,6 +45,8 @@ serve(RigRequest *request)
 	else
 		rig_transaction_run(request, route->access == RIG_ACCESS_PUBLIC ? RIG_TRANSACTION_NONE : RIG_TRANSACTION_ROLE,
 							route->run);
+	if (request->forbidden)
+		rig_transaction_note_refusal(request);
 	rig_listener_resume(request);
 }
 

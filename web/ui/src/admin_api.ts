@@ -57,7 +57,8 @@ export interface AuditEntry {
 	chain: number;
 	seq: number;
 	at: string;
-	kind: string;
+	/** null = erased */
+	kind: string | null;
 	session_user_name: string | null;
 	app_user: string | null;
 	client_address: string | null;

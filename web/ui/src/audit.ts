@@ -42,6 +42,9 @@ export function actorOf(entry: AuditEntry): string {
 
 /** What was done, and to what. */
 export function deedOf(entry: AuditEntry): string {
+	if (entry.kind === null) {
+		return 'erased';
+	}
 	const operation = entry.operation ?? '';
 	const words = operation === '' || operation.toLowerCase() === entry.kind ? entry.kind : `${entry.kind}: ${operation}`;
 	return entry.relation === null ? words : `${words} ${entry.relation}`;
@@ -61,10 +64,18 @@ export interface Verdict {
 
 /** anchoredAt: the time of the checkpoint as the viewer reads it. */
 export function verdictOf(result: AuditVerification, anchoredAt: string): Verdict {
-	const { problems, checked, anchored } = result;
+	const { checked, anchored } = result;
+	// What went by right is listed, but is no sign of an attack.
+	const problems = result.problems.filter(({ problem }) => problem !== 'PRUNED' && problem !== 'REDACTED');
+	const gone = result.problems.length - problems.length;
 	const statements = [`Computed again: ${numbered(checked.entries, 'entry', 'entries')} in ${numbered(checked.chains, 'chain', 'chains')}.`];
 	if (problems.length > 0) {
 		statements.push('The log, or the rows it speaks of, were changed outside of it, or are damaged. Keep a copy of the database before you do anything else.');
+	}
+	if (gone > 0) {
+		statements.push(
+			`Not complete: ${numbered(gone, 'range of entries was', 'ranges of entries were')} pruned or erased. The entries of the retention that say so are named below; compare them with what you know of.`,
+		);
 	}
 	if (anchored === null) {
 		statements.push(
@@ -79,7 +90,7 @@ export function verdictOf(result: AuditVerification, anchoredAt: string): Verdic
 	if (problems.length > 0) {
 		return { tone: 'bad', headline: numbered(problems.length, 'problem', 'problems'), statements };
 	}
-	return { tone: 'good', headline: 'Internally consistent', statements };
+	return { tone: 'good', headline: gone > 0 ? 'Internally consistent, with gaps' : 'Internally consistent', statements };
 }
 
 function numbered(count: number, one: string, many: string): string {

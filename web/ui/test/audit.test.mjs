@@ -49,6 +49,16 @@ test('problems are never consistent, anchored or not', () => {
 	}
 });
 
+test('what was pruned or erased is a gap and no attack', () => {
+	const gone = [{ problem: 'PRUNED' }, { problem: 'REDACTED' }];
+	const verdict = verdictOf(result({ problems: gone }), '');
+	assert.deepEqual([verdict.tone, verdict.headline], ['good', 'Internally consistent, with gaps']);
+	assert.match(verdict.statements.join(' '), /2 ranges of entries were pruned or erased/);
+	assert.doesNotMatch(verdict.statements.join(' '), /changed outside/);
+	assert.equal(verdictOf(result({ problems: [...gone, { problem: 'ORPHAN_LINK' }] }), '').headline, '1 problem');
+	assert.equal(deedOf({ kind: null, operation: null, relation: null }), 'erased');
+});
+
 test('a key is shown in groups of four', () => {
 	assert.equal(inGroups('JBSWY3DPEHPK3P'), 'JBSW Y3DP EHPK 3P');
 	assert.equal(inGroups('JBSWY3DP'), 'JBSW Y3DP');
