@@ -1,5 +1,6 @@
 """Who may call which route about which machine, and that whatever acts leaves an entry: for every route that the program has."""
 import json
+import re
 import time
 import unittest
 
@@ -205,7 +206,7 @@ class MachinesTest(unittest.TestCase):
         """Status, header and body, without what differs by itself or names the machine that was asked for."""
         answer = person.get(path.format(machine))
         headers = sorted((name, value) for name, value in answer.headers.items() if name not in ("Date", "X-Request-Id"))
-        body = answer.body.decode()
+        body = re.sub(r'"age_ms":-?\d+', '"age_ms":0', answer.body.decode())
         if answer.headers["Content-Type"] == "application/problem+json":
             problem = json.loads(body)
             problem.pop("request_id")
@@ -237,7 +238,7 @@ class MachinesTest(unittest.TestCase):
     def test_own_is_in_the_lists(self):
         """That nothing foreign is seen means something, for what is one's own is."""
         for person, own in ((self.operator, self.a), (self.viewer, self.b)):
-            for name in ("me", "machines", "incidents", "dead-letters"):
+            for name in ("me", "machines", "incidents", "alarms", "dead-letters"):
                 self.assertIn(own.encode(), person.get(f"{API}/{name}").body, name)
 
     def test_acts(self):
