@@ -7,7 +7,7 @@ from harness import database, messages
 from harness.report import Report
 from harness.stack import Stack
 
-BENCHMARKS = ("parser", "forest", "lstm", "scoring", "ingest", "web_ingest", "device_to_browser", "queries", "worker_stop", "audit")
+BENCHMARKS = ("parser", "forest", "lstm", "scoring", "ingest", "web_ingest", "device_to_browser", "queries", "worker_stop", "audit", "alarms")
 
 
 def main():

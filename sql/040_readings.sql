@@ -48,7 +48,8 @@ CREATE TABLE rigalpha.machine_state (
 	calm smallint NOT NULL DEFAULT 0,
 	window_stride smallint,
 	sensor_values float8[] NOT NULL DEFAULT '{}',
-	sensor_times timestamptz[] NOT NULL DEFAULT '{}'
+	sensor_times timestamptz[] NOT NULL DEFAULT '{}',
+	alarm_window bytea
 ) WITH (fillfactor = 50);
 ALTER TABLE rigalpha.machine_state ALTER COLUMN sensor_values SET STORAGE EXTERNAL;
 ALTER TABLE rigalpha.machine_state ALTER COLUMN sensor_times SET STORAGE EXTERNAL;
@@ -71,6 +72,7 @@ COMMENT ON COLUMN rigalpha.machine_state.calm IS 'Calm readings in a row while a
 COMMENT ON COLUMN rigalpha.machine_state.window_stride IS 'Every how many readings the windowed detectors ran in the last batch; 0 = never, null = not scored';
 COMMENT ON COLUMN rigalpha.machine_state.sensor_values IS 'Newest value of each position';
 COMMENT ON COLUMN rigalpha.machine_state.sensor_times IS 'Device time of each of them';
+COMMENT ON COLUMN rigalpha.machine_state.alarm_window IS 'Limits that are exceeded and delays that run, now and rigalpha.alarm_lateness ago; null = all sensors are normal';
 SELECT pg_catalog.pg_extension_config_dump('rigalpha.machine_state', '');
 
 CREATE FUNCTION rigalpha.state_name(code smallint) RETURNS text

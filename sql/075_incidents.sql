@@ -30,7 +30,7 @@ COMMENT ON COLUMN rigalpha.incidents.detail IS 'What was noticed, in words';
 SELECT pg_catalog.pg_extension_config_dump('rigalpha.incidents', '');
 SELECT pg_catalog.pg_extension_config_dump('rigalpha.incidents_id_seq', '');
 
--- What needs no reading to happen: machines that fell silent, and clocks that run ahead. Called
+-- What needs no reading to happen: machines that fell silent, clocks that run ahead, and the shelf of alarms. Called
 -- by the tick of the worker.
 CREATE FUNCTION rigalpha.watch_machines() RETURNS integer
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
@@ -66,6 +66,7 @@ BEGIN
 				WHEN 'silent' THEN st.received_at > i.started
 				WHEN 'clock' THEN st.ts <= st.received_at + current_setting('rigalpha.clock_tolerance')::interval
 				ELSE false END;
+	PERFORM rigalpha.alarm_tick();
 	RETURN noticed;
 END
 $$;

@@ -2,6 +2,8 @@ CREATE FUNCTION rigalpha.setup() RETURNS text
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
 	AS $$
+DECLARE
+	is_new boolean;
 BEGIN
 	IF pg_encoding_to_char((SELECT encoding FROM pg_database WHERE datname = current_database())) <> 'UTF8' THEN
 		RAISE EXCEPTION 'rigalpha needs a database in UTF8'
@@ -13,7 +15,8 @@ BEGIN
 	END IF;
 	INSERT INTO rigalpha.node (system_identifier, database_oid)
 		VALUES (rigalpha.system_identifier(), rigalpha.database_oid()) ON CONFLICT DO NOTHING;
-	IF FOUND THEN
+	is_new := FOUND;
+	IF is_new THEN
 		PERFORM rigalpha.audit_event('epoch', 'setup', 'setup', 'epoch 1', 'rigalpha', 'node');
 	END IF;
 	INSERT INTO rigalpha.sensors (id, name, label, unit, category, normal_min, normal_max, origin)
@@ -21,13 +24,16 @@ BEGIN
 		FROM rigalpha.builtin_sensors() b
 		WHERE NOT EXISTS (SELECT FROM rigalpha.sensors)
 		ORDER BY b.ordinal;
+	INSERT INTO rigalpha.alarm_suppressions (state, sensor_id)
+		SELECT d.state, s.id FROM rigalpha.default_alarm_suppressions() d JOIN rigalpha.sensors s ON s.name = d.sensor
+		WHERE NOT EXISTS (SELECT FROM rigalpha.alarm_suppressions) AND is_new;
 	PERFORM setval('rigalpha.sensors_id_seq', greatest(1000, (SELECT max(id) FROM rigalpha.sensors), s.last_value))
 		FROM rigalpha.sensors_id_seq s;
 	PERFORM rigalpha.maintenance_tick();
 	RETURN 'ready';
 END
 $$;
-COMMENT ON FUNCTION rigalpha.setup() IS 'Makes a new installation ready: node row, built-in sensors, first partitions; may be repeated';
+COMMENT ON FUNCTION rigalpha.setup() IS 'Makes a new installation ready: node row, built-in sensors, rules of suppression, first partitions; may be repeated';
 
 CREATE FUNCTION rigalpha.adopt() RETURNS integer
 	LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER

@@ -3,7 +3,11 @@ CREATE VIEW rigalpha_api.machines WITH (security_invoker = true, security_barrie
 		round((extract(epoch FROM st.received_at - st.ts) * 1000)::numeric, 3)::float8 AS latency_ms,
 		round((extract(epoch FROM clock_timestamp() - st.ts) * 1000)::numeric)::float8 AS age_ms,
 		st.readings, (SELECT count(*)::integer FROM rigalpha.machine_sensors ms WHERE ms.machine_id = m.id) AS sensors,
-		st.risk, (SELECT array_agg(i.kind ORDER BY i.kind) FROM rigalpha.incidents i WHERE i.machine_id = m.id AND i.ended IS NULL) AS incidents
+		st.risk, (SELECT array_agg(i.kind ORDER BY i.kind) FROM rigalpha.incidents i WHERE i.machine_id = m.id AND i.ended IS NULL) AS incidents,
+		(SELECT count(*)::integer FROM rigalpha.alarms a WHERE a.machine_id = st.machine_id AND a.retain AND NOT a.suppressed_state
+			AND a.shelving_state = 'unshelved') AS alarms,
+		(SELECT a.priority FROM rigalpha.alarms a WHERE a.machine_id = st.machine_id AND a.retain AND NOT a.suppressed_state
+			AND a.shelving_state = 'unshelved' ORDER BY rigalpha.priority_rank(a.priority) LIMIT 1) AS worst_alarm
 	FROM rigalpha.machines m
 	JOIN rigalpha.machine_state st ON st.machine_id = m.id;
 COMMENT ON VIEW rigalpha_api.machines IS 'Machines with their latest state';
@@ -19,6 +23,8 @@ COMMENT ON COLUMN rigalpha_api.machines.readings IS 'Readings stored';
 COMMENT ON COLUMN rigalpha_api.machines.sensors IS 'Sensors that the machine has';
 COMMENT ON COLUMN rigalpha_api.machines.risk IS 'Risk 0..1 of the newest scored reading; null = none yet';
 COMMENT ON COLUMN rigalpha_api.machines.incidents IS 'Kinds of its open incidents; null = none';
+COMMENT ON COLUMN rigalpha_api.machines.alarms IS 'Alarms in its current list, without those that are shelved or suppressed';
+COMMENT ON COLUMN rigalpha_api.machines.worst_alarm IS 'Highest priority among them; null = none';
 
 CREATE VIEW rigalpha_api.machine_sensors WITH (security_invoker = true, security_barrier = true) AS
 	SELECT m.name AS machine, s.name, s.label, s.unit, s.category, s.normal_min, s.normal_max, s.origin, ss.position,
@@ -58,7 +64,11 @@ CREATE VIEW rigalpha_api.live WITH (security_invoker = true, security_barrier = 
 		(SELECT jsonb_object_agg(s.name, st.sensor_values[ms.position])
 			FROM rigalpha.machine_sensors ms JOIN rigalpha.sensors s ON s.id = ms.sensor_id
 			WHERE ms.machine_id = st.machine_id AND st.sensor_values[ms.position] IS NOT NULL) AS "values",
-		st.risk, (SELECT array_agg(i.kind ORDER BY i.kind) FROM rigalpha.incidents i WHERE i.machine_id = st.machine_id AND i.ended IS NULL) AS incidents
+		st.risk, (SELECT array_agg(i.kind ORDER BY i.kind) FROM rigalpha.incidents i WHERE i.machine_id = st.machine_id AND i.ended IS NULL) AS incidents,
+		(SELECT count(*)::integer FROM rigalpha.alarms a WHERE a.machine_id = st.machine_id AND a.retain AND NOT a.suppressed_state
+			AND a.shelving_state = 'unshelved') AS alarms,
+		(SELECT a.priority FROM rigalpha.alarms a WHERE a.machine_id = st.machine_id AND a.retain AND NOT a.suppressed_state
+			AND a.shelving_state = 'unshelved' ORDER BY rigalpha.priority_rank(a.priority) LIMIT 1) AS worst_alarm
 	FROM rigalpha.machine_state st
 	JOIN rigalpha.machines m ON m.id = st.machine_id;
 COMMENT ON VIEW rigalpha_api.live IS 'What a live event carries: one row per machine with the newest value of each sensor';
@@ -72,6 +82,8 @@ COMMENT ON COLUMN rigalpha_api.live.readings IS 'Readings stored';
 COMMENT ON COLUMN rigalpha_api.live."values" IS 'Newest value of each sensor by name';
 COMMENT ON COLUMN rigalpha_api.live.risk IS 'Risk 0..1 of the newest scored reading; null = none yet';
 COMMENT ON COLUMN rigalpha_api.live.incidents IS 'Kinds of open incidents; null = none';
+COMMENT ON COLUMN rigalpha_api.live.alarms IS 'Alarms in its current list, without those that are shelved or suppressed';
+COMMENT ON COLUMN rigalpha_api.live.worst_alarm IS 'Highest priority among them; null = none';
 
 CREATE VIEW rigalpha_api.incidents WITH (security_invoker = true, security_barrier = true) AS
 	SELECT i.id, m.name AS machine, i.kind, i.started, i.ended, i.peak_ts, i.peak_risk, i.model_version, i.top_sensors,

@@ -30,12 +30,14 @@ BEGIN
 				WHEN 'boolean' THEN jsonb_typeof(member.value) = 'boolean'
 				WHEN 'number' THEN jsonb_typeof(member.value) = 'number' AND (member.value #>> '{}')::numeric BETWEEN 1 AND 2147483647
 					AND (member.value #>> '{}')::numeric % 1 = 0
+				WHEN 'value' THEN jsonb_typeof(member.value) = 'number' AND abs((member.value #>> '{}')::numeric) < 1e300
 				WHEN 'strings' THEN jsonb_typeof(member.value) = 'array' AND NOT jsonb_path_exists(member.value, 'strict $[*] ? (@.type() != "string")')
 			END
 		END;
 		IF fits IS NOT TRUE THEN
 			RAISE EXCEPTION 'member "%" must be %', member.key, CASE rtrim(wanted, '?') WHEN 'string' THEN 'a string' WHEN 'boolean' THEN 'true or false'
-				WHEN 'number' THEN 'a whole number from 1 to 2147483647' ELSE 'an array of strings' END USING ERRCODE = 'invalid_parameter_value';
+				WHEN 'number' THEN 'a whole number from 1 to 2147483647'
+				WHEN 'value' THEN 'a number' ELSE 'an array of strings' END USING ERRCODE = 'invalid_parameter_value';
 		END IF;
 		result := result || jsonb_build_object(member.key, member.value);
 	END LOOP;
@@ -47,7 +49,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION rigalpha_api.check_document(json, jsonb, text[])
-	IS 'The document, or an error unless it is an object of known members of the right types (string, boolean, number, strings; ? = or null)';
+	IS 'The document, or an error unless it is an object of known members of the right types (string, boolean, number, value, strings; ? = or null)';
 
 CREATE FUNCTION rigalpha_api.known_machines(names jsonb) RETURNS text[]
 	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED

@@ -1,7 +1,7 @@
 -- What of our own is audited.
 SELECT rigalpha.audit_enable(t::regclass) FROM unnest(ARRAY['rigalpha.node', 'rigalpha.machines', 'rigalpha.sensors',
 	'rigalpha.sensor_aliases', 'rigalpha.model_registry', 'rigalpha.model_deployments',
-	'rigalpha.model_grants', 'rigalpha.thresholds', 'rigalpha.kafka_sources', 'rigalpha.user_machines']) AS t;
+	'rigalpha.model_grants', 'rigalpha.thresholds', 'rigalpha.alarm_suppressions', 'rigalpha.kafka_sources', 'rigalpha.user_machines']) AS t;
 SELECT rigalpha.audit_enable('rigalpha.model_versions', redacted => '{payload}');
 SELECT rigalpha.audit_enable('rigalpha.users', redacted => '{password_hash,totp_secret}',
 	ignored => '{totp_step,last_login_at,last_failed_at,failed_logins}');

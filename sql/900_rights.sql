@@ -129,3 +129,15 @@ GRANT SELECT ON rigalpha.kafka_workers, rigalpha.kafka_offsets TO rigalpha_viewe
 
 -- What goes from the audit log goes by these, which ask for an admin themselves.
 GRANT EXECUTE ON FUNCTION rigalpha.audit_segment, rigalpha.audit_segment_hash, rigalpha.audit_prune, rigalpha.audit_redact TO rigalpha_admin;
+
+-- Alarms.
+GRANT SELECT ON rigalpha.alarms, rigalpha.alarm_events, rigalpha.alarm_suppressions, rigalpha.effective_alarm_events TO rigalpha_viewer;
+GRANT EXECUTE ON FUNCTION rigalpha.priority_rank, rigalpha.limit_priority, rigalpha.threshold_what_if, rigalpha.limit_episodes,
+	rigalpha.default_alarm_suppressions TO rigalpha_viewer;
+GRANT EXECUTE ON FUNCTION rigalpha.ack_alarm, rigalpha.clear_alarm, rigalpha.reopen_alarm, rigalpha.shelve_alarm, rigalpha.unshelve_alarm
+	TO rigalpha_operator;
+GRANT INSERT (state, category, sensor_id), UPDATE (state, category, sensor_id), DELETE ON rigalpha.alarm_suppressions TO rigalpha_admin;
+GRANT USAGE ON SEQUENCE rigalpha.alarm_suppressions_id_seq TO rigalpha_admin;
+GRANT EXECUTE ON FUNCTION rigalpha_api.alarm_page, rigalpha_api.thresholds TO rigalpha_viewer;
+GRANT EXECUTE ON FUNCTION rigalpha_api.act_on_alarm, rigalpha_api.check_document TO rigalpha_operator;
+GRANT EXECUTE ON FUNCTION rigalpha_api.put_threshold, rigalpha_api.delete_threshold TO rigalpha_admin;

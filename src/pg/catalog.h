@@ -25,6 +25,8 @@ typedef struct RigMachine
 	int32		map_size;
 	int16	   *positions;		/* by id in RigCatalog.sensor_names: position, 0 = not a sensor of this machine,
 								 * or RIG_POSITION_REFUSED */
+	bool		limits_loaded;
+	struct RigLimits *limits;	/* see machine_limits.h */
 } RigMachine;
 
 /* Listeners get "readings:" or "sensors:" and machine ids, or an asterisk for all. */

@@ -12,6 +12,7 @@
  *   ingest_leaf.c      rows -> one partition
  *   ingest_score.c     risk of each row by the model of its machine
  *   ingest_state.c     latest state per machine
+ *   ingest_alarm.c     limit alarms: raised, changed, returned, amended by late readings
  *   ingest_incident.c  incidents: opened, followed, closed
  *   ingest_refuse.c    refusals -> dead letters and the errors of the result
  *

@@ -25,6 +25,7 @@
 #include "utils/timestamp.h"
 
 #include "ingest.h"
+#include "ingest_alarm.h"
 #include "ingest_incident.h"
 #include "ingest_score.h"
 #include "keyed_table.h"
@@ -52,7 +53,8 @@ enum
 	STATE_WINDOW_STRIDE,
 	STATE_SENSOR_VALUES,
 	STATE_SENSOR_TIMES,
-	STATE_COLUMNS = STATE_SENSOR_TIMES
+	STATE_ALARM_WINDOW,
+	STATE_COLUMNS = STATE_ALARM_WINDOW
 };
 
 StaticAssertDecl((int) STATE_REVISION == RIG_MACHINE_STATE_REVISION, "the cache of windows reads the revision");
@@ -71,6 +73,7 @@ typedef struct MachineState
 	int64		readings;
 	int64		revision;
 	IncidentState incidents;
+	AlarmState	alarms;
 } MachineState;
 
 static int
@@ -184,6 +187,7 @@ read_state(TupleTableSlot *slot, MachineState *state)
 	state->readings = DatumGetInt64(slot_getattr(slot, STATE_READINGS, &isnull));
 	state->revision = DatumGetInt64(slot_getattr(slot, STATE_REVISION, &isnull));
 	read_incidents(slot, &state->incidents);
+	state->alarms.window = slot_getattr(slot, STATE_ALARM_WINDOW, &state->alarms.quiet);
 	rig_values_from_array(&values, slot_getattr(slot, STATE_SENSOR_VALUES, &isnull));
 	deconstruct_array(DatumGetArrayTypeP(slot_getattr(slot, STATE_SENSOR_TIMES, &isnull)), TIMESTAMPTZOID,
 					  sizeof(TimestampTz), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &times, &nulls, &times_width);
@@ -307,6 +311,8 @@ write_state(RigKeyedTable *table, int32 machine_id, const MachineState *state)
 	write_incidents(slot, &state->incidents);
 	slot->tts_values[STATE_SENSOR_VALUES - 1] = rig_values_to_array(&content);
 	slot->tts_values[STATE_SENSOR_TIMES - 1] = times_to_array(state);
+	slot->tts_values[STATE_ALARM_WINDOW - 1] = state->alarms.window;
+	slot->tts_isnull[STATE_ALARM_WINDOW - 1] = state->alarms.quiet;
 	rig_keyed_table_change(table);
 }
 
@@ -332,13 +338,18 @@ rig_ingest_update_state(IngestBatch *batch)
 		RigMachine *machine = rig_catalog_machine_by_id(batch->catalog, machine_id);
 		int32		last = first + 1;
 		MachineState state;
+		int16		former_state;
 
 		while (last < count && rows[last]->readings[0]->machine_id == machine_id)
 			last++;
 		lock_state(&table, machine_id);
 		read_state(table.row, &state);
 		advance_incidents(batch, &state, rows + first, last - first);
+		rig_alarms_advance(batch, &state.alarms, machine, state.ts, rows + first, last - first);
+		former_state = state.state;
 		apply_rows(batch, &state, rows + first, last - first);
+		if (state.alarms.changed || state.state != former_state)
+			rig_alarms_settle(machine_id, state.state, state.state_ts == DT_NOBEGIN ? state.ts : state.state_ts);
 		write_state(&table, machine_id, &state);
 		rig_ingest_score_settle(machine_id, state.revision, state.revision + 1, state.ts);
 		if (machine != NULL)

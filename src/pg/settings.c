@@ -6,6 +6,7 @@
 #include "settings.h"
 #include "utils/guc.h"
 
+int			rig_alarm_lateness;
 bool		rig_auto_train;
 int			rig_auto_train_readings;
 double		rig_false_alarms_per_day;
@@ -81,6 +82,11 @@ define_account_settings(void)
 static void
 define_scoring_settings(void)
 {
+	DefineCustomIntVariable("rigalpha.alarm_lateness",
+							"How late by the device clock a reading may be and still change limit alarms.",
+							"It is taken where it belongs, and what no longer holds is retracted. An older one is stored and changes no alarm.",
+							&rig_alarm_lateness, 5000, 0, 600000, PGC_SUSET, GUC_UNIT_MS,
+							NULL, NULL, NULL);
 	DefineCustomIntVariable("rigalpha.clock_tolerance",
 							"How far ahead of the server clock a device clock may be before that is an incident.",
 							NULL,

@@ -2,6 +2,7 @@
 #ifndef RIG_SETTINGS_H
 #define RIG_SETTINGS_H
 
+extern int	rig_alarm_lateness; /* milliseconds */
 extern bool rig_auto_train;
 extern int	rig_auto_train_readings;
 extern int	rig_clock_tolerance;	/* seconds */

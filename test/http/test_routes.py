@@ -62,7 +62,7 @@ class RoutesTest(unittest.TestCase):
     def test_machine_state(self):
         state = self.get(self.path + "/state")
         self.assertEqual(set(state), {"machine", "state", "ts", "received_at", "latency_ms", "readings", "values",
-                                      "risk", "incidents"})
+                                      "risk", "incidents", "alarms", "worst_alarm"})
         self.assertEqual(state["values"], {"rpm": 119, "spp": 2919})
         self.assertRegex(state["ts"], r"^\d{4}-\d\d-\d\dT.*\+00:00$")
 

@@ -26,7 +26,7 @@ class StreamTest(unittest.TestCase):
         event = stream.wait_reading(self.machine)
         self.assertLess(time.monotonic() - started, 1)
         self.assertEqual(set(event), {"machine", "state", "ts", "received_at", "latency_ms", "readings", "values",
-                                      "risk", "incidents"})
+                                      "risk", "incidents", "alarms", "worst_alarm"})
         self.assertEqual(event["values"], {"rpm": 42.5})
         self.assertEqual(event["state"], "running")
         stream.close()

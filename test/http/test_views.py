@@ -107,7 +107,8 @@ class ViewsTest(unittest.TestCase):
             self.assertEqual(writes, [], role)
             functions = stack.sql("SELECT proname FROM pg_proc p WHERE provolatile = 'v' AND pronamespace IN"
                                   f" ('rigalpha'::regnamespace, 'rigalpha_api'::regnamespace) AND has_function_privilege('rigalpha_{role}', p.oid, 'EXECUTE')")
-            allowed = {"cancel_job", "revoke_session", "revoke_other_sessions"} | ({"audit_note"} if role == "operator" else set())
+            operators = {"audit_note", "act_on_alarm", "ack_alarm", "clear_alarm", "reopen_alarm", "shelve_alarm", "unshelve_alarm"}
+            allowed = {"cancel_job", "revoke_session", "revoke_other_sessions"} | (operators if role == "operator" else set())
             self.assertEqual({row[0] for row in functions}, allowed, role)
             token = self.persons[role].token
             for statement in ("UPDATE rigalpha.users SET role = 'admin'", "INSERT INTO rigalpha.users (name, role) VALUES ('x', 'admin')",

@@ -25,7 +25,7 @@ SELECT is_empty('SELECT conname FROM pg_constraint WHERE conrelid = ''rigalpha.r
 -- Triggers exist before the rows are loaded: none may write, or refuse what is loaded. These check, only invalidate caches, or do nothing before adopt().
 SELECT set_eq($$SELECT tgname::text FROM pg_trigger WHERE tgrelid IN (SELECT oid FROM members WHERE dumped) AND NOT tgisinternal AND tgtype & 4 = 4$$,
 	$$VALUES ('node_cache'), ('machines_cache'), ('sensors_cache'), ('sensor_aliases_cache'), ('machine_sensors_cache'), ('thresholds_cache'), ('check_kafka_source'),
-	('model_registry_cache'), ('model_versions_cache'), ('model_deployments_cache'), ('model_grants_cache'), ('rigalpha_audit')$$,
+	('model_registry_cache'), ('model_versions_cache'), ('model_deployments_cache'), ('model_grants_cache'), ('rigalpha_audit'), ('alarm')$$,
 	'triggers that fire while rows are loaded');
 
 SELECT * FROM finish();

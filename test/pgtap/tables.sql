@@ -5,7 +5,7 @@ SELECT plan(25);
 -- The library fills rows of these two by column number.
 SELECT is(string_agg(attname, ' ' ORDER BY attnum), 'machine_id model_version ts received_at state flags risk score_z score_pca score_forest score_lstm sensor_values', 'columns of readings')
 	FROM pg_attribute WHERE attrelid = 'rigalpha.readings'::regclass AND attnum > 0;
-SELECT is(string_agg(attname, ' ' ORDER BY attnum), 'machine_id ts received_at state state_ts flags readings revision anomaly_id stuck_id model_version risk cusum recent calm window_stride sensor_values sensor_times', 'columns of machine_state')
+SELECT is(string_agg(attname, ' ' ORDER BY attnum), 'machine_id ts received_at state state_ts flags readings revision anomaly_id stuck_id model_version risk cusum recent calm window_stride sensor_values sensor_times alarm_window', 'columns of machine_state')
 	FROM pg_attribute WHERE attrelid = 'rigalpha.machine_state'::regclass AND attnum > 0;
 -- Identity and rights are read by column number, too.
 SELECT is(string_agg(attname || ' ' || format_type(atttypid, NULL), ', ' ORDER BY attnum), 'id integer, name text, role text, db_role name, must_change_password boolean, disabled_at timestamp with time zone', 'first columns of users')
@@ -28,7 +28,7 @@ SELECT is_empty($$SELECT conname FROM pg_constraint WHERE contype = 'f' AND (con
 SELECT is_empty($$SELECT oid::regclass FROM pg_class c WHERE relnamespace = 'rigalpha'::regnamespace AND relkind = 'r' AND NOT relispartition AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = c.oid AND indisprimary) AND relname <> 'sensor_aliases'$$, 'tables have a primary key');
 -- Every foreign key that cascades has an index to find its rows by.
 SELECT is_empty($$SELECT conrelid::regclass, conname FROM pg_constraint c WHERE contype = 'f' AND confdeltype = 'c' AND connamespace = 'rigalpha'::regnamespace
-	AND conname NOT IN ('sensor_aliases_machine_id_fkey', 'sensor_aliases_sensor_id_fkey', 'thresholds_machine_id_fkey', 'kafka_gaps_source_id_fkey')
+	AND conname NOT IN ('sensor_aliases_machine_id_fkey', 'sensor_aliases_sensor_id_fkey', 'thresholds_machine_id_fkey', 'kafka_gaps_source_id_fkey', 'alarm_suppressions_sensor_id_fkey')
 	AND NOT EXISTS (SELECT FROM pg_index WHERE indrelid = conrelid AND indkey[0] = conkey[1])$$, 'cascading deletes find their rows by an index, but in small tables');
 SELECT is_empty($$SELECT tgrelid::regclass, tgname FROM pg_trigger WHERE tgfoid = 'rigalpha.invalidate_cache'::regproc AND tgenabled <> 'A'$$, 'caches are invalidated in replicas, too');
 SELECT set_eq($$SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgfoid = 'rigalpha.invalidate_cache'::regproc$$,

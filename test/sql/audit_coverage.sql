@@ -53,6 +53,14 @@ INSERT INTO calls (function, prepare, call) VALUES
 INSERT INTO calls (function, prepare, call) VALUES
 	('change_user', 'SELECT a_user()', $$SELECT rigalpha_api.change_user('u', '{"disabled":true}')$$),
 	('note_refusal', 'SELECT a_session(); SELECT rigalpha.begin_session(a_token())', $$SELECT rigalpha.note_refusal('GET /users')$$),
+	('ack_alarm', 'SELECT an_alarm()', 'SELECT rigalpha.ack_alarm((SELECT max(id) FROM rigalpha.alarms))'),
+	('clear_alarm', 'SELECT an_alarm()', 'SELECT rigalpha.clear_alarm((SELECT max(id) FROM rigalpha.alarms))'),
+	('reopen_alarm', 'SELECT an_alarm(); SELECT rigalpha.clear_alarm((SELECT max(id) FROM rigalpha.alarms))', 'SELECT rigalpha.reopen_alarm((SELECT max(id) FROM rigalpha.alarms))'),
+	('shelve_alarm', 'SELECT an_alarm()', $$SELECT rigalpha.shelve_alarm((SELECT max(id) FROM rigalpha.alarms), clock_timestamp() + interval '1 h')$$),
+	('unshelve_alarm', $$SELECT an_alarm(); SELECT rigalpha.shelve_alarm((SELECT max(id) FROM rigalpha.alarms), clock_timestamp() + interval '1 h')$$, 'SELECT rigalpha.unshelve_alarm((SELECT max(id) FROM rigalpha.alarms))'),
+	('act_on_alarm', 'SELECT an_alarm()', $$SELECT rigalpha_api.act_on_alarm((SELECT max(id) FROM rigalpha.alarms), 'ack', '{}')$$),
+	('put_threshold', NULL, $$SELECT rigalpha_api.put_threshold('{"sensor":"rpm","hi":1}')$$),
+	('delete_threshold', $$SELECT rigalpha.set_threshold('rpm', hi => 1)$$, $$SELECT rigalpha_api.delete_threshold('{"sensor":"rpm"}')$$),
 	('audit_check_guard', NULL, 'SELECT rigalpha.audit_check_guard()'),
 	('audit_prune', 'SELECT a_checkpoint()', $$SELECT rigalpha.audit_prune(now(), rigalpha.audit_segment_hash(now()))$$),
 	('audit_redact', NULL, $$SELECT rigalpha.audit_redact((SELECT min(entry_id) FROM rigalpha.audit_log), 'asked for')$$);
@@ -80,6 +88,8 @@ CREATE FUNCTION a_job() RETURNS void LANGUAGE sql AS $$
 CREATE FUNCTION a_checkpoint() RETURNS void LANGUAGE sql AS $$
 	SELECT rigalpha.audit_integrate(); SELECT rigalpha.audit_store_checkpoint(p.size, p.text || E'\n— key signature\n') FROM rigalpha.audit_checkpoint_proposal(0) p $$;
 INSERT INTO rigalpha.machines (name) VALUES ('COVER');
+CREATE FUNCTION an_alarm() RETURNS bigint LANGUAGE sql AS $$
+	SELECT rigalpha.raise_alarm(id, NULL, 'incident', 'covered', 'low', now()) FROM rigalpha.machines WHERE name = 'COVER' $$;
 
 -- How many entries a call leaves, and what it is refused with; nothing of it stays.
 CREATE FUNCTION entries_of(prepare text, call text) RETURNS text LANGUAGE plpgsql AS $$

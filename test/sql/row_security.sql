@@ -38,7 +38,7 @@ END $$;
 SET ROLE rigalpha_viewer;
 SELECT t AS relation, (SELECT count(*) > 0 FROM plan_of('TABLE rigalpha.' || t) AS l WHERE l ~ 'InitPlan') AS asked_once,
 	(SELECT count(*) FROM plan_of('TABLE rigalpha.' || t) AS l WHERE l ~ 'SubPlan' AND l !~ 'hashed') AS asked_per_row
-	FROM unnest('{machines,machine_sensors,machine_state,readings,incidents,thresholds,sensor_aliases,sensors,kafka_gaps,sensor_state,effective_thresholds,reading_values,current_deployments,training_info}'::text[]) AS t;
+	FROM unnest('{machines,machine_sensors,machine_state,readings,incidents,alarms,alarm_events,alarm_suppressions,effective_alarm_events,thresholds,sensor_aliases,sensors,kafka_gaps,sensor_state,effective_thresholds,reading_values,current_deployments,training_info}'::text[]) AS t;
 RESET ROLE;
 SELECT rigalpha.ensure_partitions('{2019-03-01}') >= 0 AS made;
 SET enable_seqscan = off;

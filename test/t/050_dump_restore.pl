@@ -80,6 +80,8 @@ is(consume($source, 7), '1|0', 'a message of Kafka');
 $source->safe_psql($DATABASE, q{SELECT rigalpha.worker_gap(1, 1, 1, 0, 12, 'lost')});
 $source->safe_psql($DATABASE, q{UPDATE rigalpha.kafka_sources SET workers = 2 WHERE name = 'main'; INSERT INTO rigalpha.simulator_control (name) VALUES ('sim')});
 
+$source->safe_psql($DATABASE, q{INSERT INTO rigalpha.incidents (machine_id, kind, started, peak_ts) SELECT id, 'silent', now(), now() FROM rigalpha.machines WHERE name = 'A'});
+
 note 'accounts, sessions, tokens';
 my $hash = '$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaDE';
 $source->safe_psql($DATABASE, qq{SELECT rigalpha.create_first_admin('$hash'), rigalpha.create_user('olga', 'operator', '$hash', '{A}', must_change_password => false)});
@@ -97,6 +99,7 @@ unlike(`pg_dump -p @{[$source->port]} -h @{[$source->host]} $DATABASE`, qr/\Q$to
 my %expected = map { $_ => $source->safe_psql($DATABASE, $_) } $COUNTS, $CONTENTS, $SEQUENCES, $CATALOG;
 like($expected{$COUNTS}, qr/^rigalpha\.dead_letters\|1$/m, 'there is something to compare');
 like($expected{$COUNTS}, qr/^rigalpha\.thresholds\|3$/m, 'with history');
+like($expected{$COUNTS}, qr/^rigalpha\.alarms\|1$/m, 'and an alarm, which the restored incident must not raise again');
 
 note 'restore into an empty cluster';
 my $target = new_node('target');

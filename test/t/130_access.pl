@@ -78,13 +78,14 @@ my @NOBODY = ('unmapped', 'disabled');
 my $BY_ID   = q{(SELECT m.name FROM all_machines m WHERE m.id = r.machine_id)};
 my %KIND = (
 	machine => { map { $_ => 'r.name' } 'rigalpha.machines', 'rigalpha_api.machines' },
-	by_id   => { map { $_ => "coalesce($BY_ID, '')" } map { "rigalpha.$_" } qw(machine_sensors machine_state readings incidents sensor_state effective_thresholds) },
+	by_id   => { map { $_ => "coalesce($BY_ID, '')" } map { "rigalpha.$_" } qw(machine_sensors machine_state readings incidents sensor_state effective_thresholds alarms alarm_events effective_alarm_events) },
 	fleet_by_id => { map { $_ => "coalesce($BY_ID, '')" } map { "rigalpha.$_" } qw(thresholds sensor_aliases) },
-	named   => { map { $_ => 'r.machine' } qw(rigalpha.reading_values rigalpha.training_info rigalpha_api.machine_sensors rigalpha_api.live rigalpha_api.incidents rigalpha_api.training) },
+	named   => { map { $_ => 'r.machine' } qw(rigalpha.reading_values rigalpha.training_info rigalpha_api.machine_sensors rigalpha_api.live rigalpha_api.incidents rigalpha_api.training rigalpha_api.alarms rigalpha_api.alarm_list
+		rigalpha_api.alarm_history rigalpha_api.event_history) },
 	fleet_named => { map { $_ => q{coalesce(r.machine, '')} } qw(rigalpha.models rigalpha.model_versions rigalpha.model_deployments rigalpha.current_deployments rigalpha_api.models) },
 	registry => { 'rigalpha.model_registry' => q{CASE r.model WHEN 'fleet' THEN '' ELSE right(r.model::text, 1) END} },
 	rest_admin => { map { $_ => q{coalesce(r.machine, '-')} } qw(rigalpha.jobs rigalpha.dead_letters rigalpha_api.dead_letters) },
-	user  => { map { $_ => q{'+'::text} } qw(rigalpha.sensors rigalpha_api.sensors) },
+	user  => { map { $_ => q{'+'::text} } qw(rigalpha.sensors rigalpha_api.sensors rigalpha.alarm_suppressions) },
 	admin => { map { $_ => q{'-'::text} } map { "rigalpha.$_" } qw(node kafka_sources kafka_offsets kafka_workers kafka_gaps kafka_status simulator_control model_grants audit_entries audit_links audit_chains
 		audit_checkpoints audit_tree audit_nodes audit_guards audit_log audit_export) },
 	admin_view => { 'rigalpha_api.kafka_status' => q{'-'::text} },
@@ -142,6 +143,11 @@ is(answer('SELECT ready, reason IS NULL, epoch IS NULL FROM rigalpha_api.status'
 
 note 'functions that a user may call: what they say of a foreign machine is what they say of one that there is not';
 my $RANGE = q{'2024-03-01Z', '2024-03-02Z'};
+sub alarm_of
+{
+	my ($machine) = @_;
+	return "(SELECT coalesce(max(id), -1) FROM all_alarms WHERE machine = '$machine')";
+}
 my %call = (
 	'rigalpha.value'             => sub { "SELECT rigalpha.value('{1,2,3}', (SELECT id FROM all_machines WHERE name = '$_[0]'), 'rpm')" },
 	'rigalpha.training_readings' => sub { "SELECT count(*) FROM rigalpha.training_readings('$_[0]')" },
@@ -160,6 +166,13 @@ my %call = (
 	'rigalpha.incidents'         => sub { "SELECT count(*) FROM rigalpha.incidents('of.$_[0]', 'rigalpha.readings')" },
 	'rigalpha.job'               => sub { "SELECT count(*) FROM rigalpha.job((SELECT coalesce(max(id), -1) FROM all_jobs WHERE machine = '$_[0]'))" },
 	'rigalpha.cancel_job'        => sub { "SELECT rigalpha.cancel_job((SELECT coalesce(max(id), -1) FROM all_jobs WHERE machine = '$_[0]'))" },
+	'rigalpha.threshold_what_if' => sub { "SELECT alarms > 0 FROM rigalpha.threshold_what_if('rpm', '$_[0]', hi => 104, from_ts => '2024-03-01Z', to_ts => '2024-03-02Z')" },
+	'rigalpha.limit_episodes'    => sub { "SELECT count(*) > 0 FROM rigalpha.limit_episodes((SELECT coalesce(max(id), -1) FROM all_machines WHERE name = '$_[0]'), 1, $RANGE, NULL, NULL, 0.5, NULL, 0, 0, 0)" },
+	(map { my $act = $_; ("rigalpha.${act}_alarm" => sub { "SELECT rigalpha.${act}_alarm(" . alarm_of($_[0]) . ')' }) } qw(ack clear reopen unshelve)),
+	'rigalpha.shelve_alarm'      => sub { 'SELECT rigalpha.shelve_alarm(' . alarm_of($_[0]) . ", clock_timestamp() + interval '1 hour')" },
+	'rigalpha_api.act_on_alarm'  => sub { 'SELECT rigalpha_api.act_on_alarm(' . alarm_of($_[0]) . ", 'ack', '{}')" },
+	'rigalpha_api.alarm_page'    => sub { "SELECT json_array_length(rigalpha_api.alarm_page('$_[0]', 'all', NULL, 10) -> 'alarms')" },
+	'rigalpha_api.thresholds'    => sub { "SELECT count(*) FROM json_array_elements(rigalpha_api.thresholds() -> 'thresholds') t WHERE t ->> 'machine' = '$_[0]'" },
 	'rigalpha_api.readings'      => sub { "SELECT json_array_length(rigalpha_api.readings('$_[0]', $RANGE) -> 'ts')" },
 	'rigalpha_api.readings_csv'  => sub { "SELECT rows FROM rigalpha_api.readings_csv('$_[0]', $RANGE)" },
 	'rigalpha_api.me'            => sub { "SELECT rigalpha_api.me() -> 'machines' ->> 0 IS NOT DISTINCT FROM '$_[0]'" },
@@ -167,23 +180,24 @@ my %call = (
 );
 # Of no machine: constants, the user's own account, and what is checked by is_admin().
 my @NEUTRAL = map { "rigalpha.$_" } qw(
-	auto_model builtin_sensors database_oid flag_names identity is_admin_user is_user list_sessions node_is_current options readiness
+	auto_model builtin_sensors database_oid default_alarm_suppressions flag_names limit_priority priority_rank identity is_admin_user is_user list_sessions node_is_current options readiness
 	revoke_other_sessions revoke_session state_codes state_name system_identifier training_settings uid audit_note);
-push @NEUTRAL, map { "rigalpha_api.$_" } qw(audit_checkpoint csv_cell sessions);
+push @NEUTRAL, map { "rigalpha_api.$_" } qw(audit_checkpoint check_document csv_cell sessions);
 my @callable = split /\n/, sql(q{
 	SELECT DISTINCT p.pronamespace::regnamespace || '.' || p.proname FROM pg_proc p
 	WHERE p.pronamespace IN ('rigalpha'::regnamespace, 'rigalpha_api'::regnamespace) AND has_function_privilege('rigalpha_operator', p.oid, 'EXECUTE') ORDER BY 1});
 is_deeply([ sort @callable ], [ sort keys %call, @NEUTRAL ], 'every function that an operator may call is known to this test');
+sql('CREATE VIEW all_alarms AS SELECT a.id, m.name AS machine FROM rigalpha.alarms a JOIN rigalpha.machines m ON m.id = a.machine_id; GRANT SELECT ON all_alarms TO PUBLIC');
 sql('CREATE VIEW all_jobs AS SELECT id, machine FROM rigalpha.jobs; GRANT SELECT ON all_jobs TO PUBLIC');
 foreach my $name (grep { $call{$_} } sort keys %call)
 {
 	my $own = answer($call{$name}->('A'), 'operator_a');
-	my ($foreign, $unknown) = map { my $machine = $_; my $text = answer($call{$name}->($machine), 'operator_a'); $text =~ s/of\.\Q$machine\E/of.X/g; $text =~ s/job -?\d+/job N/g; $text } 'B', 'NONE';
+	my ($foreign, $unknown) = map { my $machine = $_; my $text = answer($call{$name}->($machine), 'operator_a'); $text =~ s/of\.\Q$machine\E/of.X/g; $text =~ s/(job|alarm) -?\d+/$1 N/g; $text =~ s/machine "\Q$machine\E"/machine X/g; $text } 'B', 'NONE';
 	is($foreign, $unknown, "$name: foreign as unknown");
 	isnt($own, $foreign, "$name: not so the own one") unless $name =~ /may_use_model/;
 	foreach my $login (@NOBODY, 'nothing')
 	{
-		my ($of_a, $of_none) = map { my $machine = $_; my $text = answer($call{$name}->($machine), $login); $text =~ s/of\.\Q$machine\E/of.X/g; $text =~ s/job -?\d+/job N/g; $text } 'A', 'NONE';
+		my ($of_a, $of_none) = map { my $machine = $_; my $text = answer($call{$name}->($machine), $login); $text =~ s/of\.\Q$machine\E/of.X/g; $text =~ s/(job|alarm) -?\d+/$1 N/g; $text =~ s/machine "\Q$machine\E"/machine X/g; $text } 'A', 'NONE';
 		next if $login eq 'unmapped' && $name =~ /\.(cancel_job|job)$/;    # is_admin(): it manages, and reads no readings
 		is($of_a, $of_none, "$name: $login");
 	}

@@ -7,6 +7,16 @@
 #include "database.h"
 #include "request.h"
 
+/* handlers_alarms.c */
+extern bool rig_handle_alarms(RigRequest *request, RigDatabase *database, RigFailure *failure);
+extern bool rig_handle_machine_alarms(RigRequest *request, RigDatabase *database, RigFailure *failure);
+extern bool rig_handle_ack_alarm(RigRequest *request, RigDatabase *database, RigFailure *failure);
+extern bool rig_handle_clear_alarm(RigRequest *request, RigDatabase *database, RigFailure *failure);
+extern bool rig_handle_reopen_alarm(RigRequest *request, RigDatabase *database, RigFailure *failure);
+extern bool rig_handle_thresholds(RigRequest *request, RigDatabase *database, RigFailure *failure);
+extern bool rig_handle_put_threshold(RigRequest *request, RigDatabase *database, RigFailure *failure);
+extern bool rig_handle_delete_threshold(RigRequest *request, RigDatabase *database, RigFailure *failure);
+
 /* handlers_audit.c */
 extern bool rig_handle_audit(RigRequest *request, RigDatabase *database, RigFailure *failure);
 extern bool rig_handle_audit_verify(RigRequest *request, RigDatabase *database, RigFailure *failure);

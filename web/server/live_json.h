@@ -6,6 +6,7 @@
 	"json_build_object('machine', v.machine, 'state', v.state, 'ts', v.ts," \
 	" 'received_at', v.received_at, 'latency_ms', v.latency_ms," \
 	" 'readings', v.readings, 'values', v.\"values\"," \
-	" 'risk', v.risk, 'incidents', v.incidents)"
+	" 'risk', v.risk, 'incidents', v.incidents," \
+	" 'alarms', v.alarms, 'worst_alarm', v.worst_alarm)"
 
 #endif
