@@ -1,10 +1,13 @@
 #include "statement.h"
 
 #include "access/xact.h"
+#include "catalog/pg_extension.h"
+#include "commands/extension.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "process.h"
+#include "storage/lmgr.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
@@ -64,6 +67,19 @@ describe_failure(RigFailure *failure, MemoryContext caller)
 	FreeErrorData(error);
 }
 
+/*
+ * DROP EXTENSION locks the extension before any of its tables. Whoever holds this lock before he uses a table
+ * makes it wait there, where it holds nothing yet, so that the two cannot wait for each other.
+ */
+static void
+lock_extension(void)
+{
+	Oid			extension = get_extension_oid("rigalpha", true);
+
+	if (OidIsValid(extension))
+		LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
+}
+
 bool
 rig_statement_run(RigStatement *statement, Datum *values, const char *nulls,
 				  RigRowReader reader, void *context, RigFailure *failure)
@@ -80,6 +96,7 @@ rig_statement_run(RigStatement *statement, Datum *values, const char *nulls,
 		/* The text stays what the process last said it is doing. */
 		pgstat_report_activity(STATE_RUNNING, NULL);
 		StartTransactionCommand();
+		lock_extension();
 		execute_statement(statement, values, nulls, reader, context, caller);
 		CommitTransactionCommand();
 		done = true;
