@@ -256,7 +256,9 @@ BEGIN
 	SELECT coalesce(json_agg(json_build_object('problem', v.problem, 'chain', v.chain_number, 'seq', v.seq, 'entry_id', v.entry_id,
 			'expected', v.expected, 'found', v.found) ORDER BY v.number) FILTER (WHERE v.number <= most), '[]'), count(*)
 		INTO problems, found
-		FROM (SELECT p.*, row_number() OVER () AS number FROM rigalpha.audit_verify() p) v;
+		-- What is called anchored is compared with the checkpoint that it is anchored by.
+		FROM (SELECT p.*, row_number() OVER () AS number FROM rigalpha.audit_verify(
+			checkpoint => (SELECT c.note FROM rigalpha.audit_checkpoints c ORDER BY c.size DESC LIMIT 1)) p) v;
 	RETURN json_build_object('problems', problems,
 		'checked', (SELECT json_build_object('entries', count(*), 'chains', (SELECT count(*) FROM rigalpha.audit_chains)) FROM rigalpha.audit_entries),
 		'anchored', rigalpha_api.audit_anchor(),
@@ -265,7 +267,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION rigalpha_api.audit_verification()
-	IS 'Computes the audit log again: {problems, checked: {entries, chains}, anchored: {size, time} of the newest checkpoint, not_checked}; for admins';
+	IS 'Computes the audit log again and compares it with the newest checkpoint: {problems, checked: {entries, chains}, anchored: {size, time} of the newest checkpoint, not_checked}; for admins';
 
 -- A spreadsheet takes a cell that begins with one of these for a formula, and devices make up names of sensors.
 CREATE FUNCTION rigalpha_api.csv_cell(cell text) RETURNS text

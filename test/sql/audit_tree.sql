@@ -77,12 +77,13 @@ SELECT * FROM rigalpha.audit_verify(checkpoint => E'rigalpha/x\n1\nxx\n');
 SELECT problem, found LIKE 'rigalpha/f%' AS found FROM rigalpha.audit_verify(checkpoint => replace((SELECT note FROM kept), 'rigalpha/', 'rigalpha/f'));
 
 -- Attacks that leave every hash of the log right.
-CREATE FUNCTION attack(statements text) RETURNS TABLE (without text, with_checkpoint text) LANGUAGE plpgsql AS $$
+CREATE FUNCTION attack(statements text) RETURNS TABLE (without text, with_checkpoint text, as_the_page_says text) LANGUAGE plpgsql AS $$
 BEGIN
 	EXECUTE 'ALTER TABLE rigalpha.audit_links DISABLE TRIGGER USER; ALTER TABLE rigalpha.audit_entries DISABLE TRIGGER USER;
 		ALTER TABLE rigalpha.audit_tree DISABLE TRIGGER USER; ALTER TABLE rigalpha.audit_nodes DISABLE TRIGGER USER;' || statements;
 	RETURN QUERY SELECT (SELECT string_agg(DISTINCT v.problem, ' ') FROM rigalpha.audit_verify() v),
-		(SELECT string_agg(DISTINCT v.problem, ' ') FROM rigalpha.audit_verify(checkpoint => (SELECT note FROM kept)) v);
+		(SELECT string_agg(DISTINCT v.problem, ' ') FROM rigalpha.audit_verify(checkpoint => (SELECT note FROM kept)) v),
+		(SELECT string_agg(DISTINCT p ->> 'problem', ' ') FROM json_array_elements(rigalpha_api.audit_verification() -> 'problems') p);
 END $$;
 -- The end cut off, with and without the tree that stood over it.
 BEGIN; SELECT * FROM attack($$CREATE TABLE cut AS SELECT chain, seq, entry_id FROM rigalpha.audit_links WHERE chain > 0 AND seq > 10;
