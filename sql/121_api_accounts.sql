@@ -219,18 +219,9 @@ COMMENT ON FUNCTION rigalpha_api.audit(integer, text, text, text, bigint, intege
 	IS 'A page of the audit log, newest first, as {entries, next}; next = before of the page that follows, null = the log ends here; null = unknown machine; for admins';
 
 CREATE FUNCTION rigalpha_api.audit_checkpoint() RETURNS text
-	LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER
+	LANGUAGE sql STABLE PARALLEL RESTRICTED SECURITY DEFINER
 	SET search_path = pg_catalog, pg_temp
-	AS $$
-DECLARE
-	result text;
-BEGIN
-	IF to_regclass('rigalpha.audit_checkpoints') IS NOT NULL THEN
-		EXECUTE 'SELECT c.note FROM rigalpha.audit_checkpoints c ORDER BY c.size DESC LIMIT 1' INTO result;
-	END IF;
-	RETURN result;
-END
-$$;
+	AS $$ SELECT c.note FROM rigalpha.audit_checkpoints c ORDER BY c.size DESC LIMIT 1 $$;
 COMMENT ON FUNCTION rigalpha_api.audit_checkpoint() IS 'Note of the newest checkpoint of the audit log, for whoever keeps copies of it; null = there is none';
 
 CREATE FUNCTION rigalpha_api.audit_anchor() RETURNS json
@@ -257,8 +248,7 @@ BEGIN
 			'expected', v.expected, 'found', v.found) ORDER BY v.number) FILTER (WHERE v.number <= most), '[]'), count(*)
 		INTO problems, found
 		-- What is called anchored is compared with the checkpoint that it is anchored by.
-		FROM (SELECT p.*, row_number() OVER () AS number FROM rigalpha.audit_verify(
-			checkpoint => (SELECT c.note FROM rigalpha.audit_checkpoints c ORDER BY c.size DESC LIMIT 1)) p) v;
+		FROM (SELECT p.*, row_number() OVER () AS number FROM rigalpha.audit_verify(checkpoint => rigalpha_api.audit_checkpoint()) p) v;
 	RETURN json_build_object('problems', problems,
 		'checked', (SELECT json_build_object('entries', count(*), 'chains', (SELECT count(*) FROM rigalpha.audit_chains)) FROM rigalpha.audit_entries),
 		'anchored', rigalpha_api.audit_anchor(),

@@ -40,6 +40,15 @@ extern void rig_audit_register(void);
 /* The log of this database; false when it was not set up, or was restored and not adopted. */
 extern bool rig_audit_node(RigAuditNode *node);
 
+/* The same, or an error when there is none. */
+extern void rig_audit_require_node(RigAuditNode *node);
+
+/* Links in the tree, in the snapshot of the caller. SPI must be connected. */
+extern uint64 rig_audit_tree_size(void);
+
+/* The 32 bytes of a hash; an error when it is null or has another length. */
+extern void rig_audit_copy_hash(uint8 *hash, Datum value);
+
 /*
  * Writes an entry on a chain. The caller has set the kind, what it is about and the images; who
  * and when are set here. False, and nothing is written, when there is no node.

@@ -140,6 +140,16 @@ rig_audit_node(RigAuditNode *node)
 	return has_node;
 }
 
+void
+rig_audit_require_node(RigAuditNode *node)
+{
+	if (!rig_audit_node(node))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("this database has no audit log of its own"),
+				 errhint("Run SELECT rigalpha.setup(), or rigalpha.adopt() after a restore.")));
+}
+
 RigAuditChain
 rig_audit_chain(const RigAuditNode *node, int32 epoch, int32 chain)
 {
@@ -157,6 +167,19 @@ rig_audit_hash_datum(const uint8 *hash)
 	SET_VARSIZE(bytes, VARHDRSZ + RIG_DIGEST_SIZE);
 	memcpy(VARDATA(bytes), hash, RIG_DIGEST_SIZE);
 	return PointerGetDatum(bytes);
+}
+
+void
+rig_audit_copy_hash(uint8 *hash, Datum value)
+{
+	bytea	   *bytes;
+
+	if (DatumGetPointer(value) == NULL)
+		elog(ERROR, "a hash of the audit log is missing");
+	bytes = DatumGetByteaPP(value);
+	if (VARSIZE_ANY_EXHDR(bytes) != 32)
+		elog(ERROR, "a hash of the audit log has %d bytes", (int) VARSIZE_ANY_EXHDR(bytes));
+	memcpy(hash, VARDATA_ANY(bytes), 32);
 }
 
 RigAuditText

@@ -56,16 +56,6 @@ compare_pending(const void *a, const void *b)
 	return x->id < y->id ? -1 : x->id > y->id;
 }
 
-static void
-copy_hash(uint8 *hash, Datum value)
-{
-	bytea	   *bytes = DatumGetByteaPP(value);
-
-	if (VARSIZE_ANY_EXHDR(bytes) != 32)
-		elog(ERROR, "a hash of the audit log has %d bytes", (int) VARSIZE_ANY_EXHDR(bytes));
-	memcpy(hash, VARDATA_ANY(bytes), 32);
-}
-
 /*
  * The last link of a chain whose lock is held. What is committed by now counts, not what the
  * snapshot of the transaction shows, or writers in REPEATABLE READ would fail; and no predicate
@@ -87,7 +77,7 @@ read_head(Relation links, int32 chain)
 	{
 		head.seq = DatumGetInt64(slot_getattr(slot, LINK_SEQ, &isnull));
 		head.epoch = DatumGetInt32(slot_getattr(slot, LINK_EPOCH, &isnull));
-		copy_hash(head.link, slot_getattr(slot, LINK_LINK, &isnull));
+		rig_audit_copy_hash(head.link, slot_getattr(slot, LINK_LINK, &isnull));
 	}
 	index_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);

@@ -77,11 +77,7 @@ require_admin_and_node(void)
 
 	if (SPI_execute("SELECT rigalpha.require_admin()", true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "rights could not be checked");
-	if (!rig_audit_node(&node))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("this database has no audit log of its own"),
-				 errhint("Run SELECT rigalpha.setup(), or rigalpha.adopt() after a restore.")));
+	rig_audit_require_node(&node);
 	/* Two at a time would say that they erase the same; those who write entries do not wait. */
 	if (SPI_execute("LOCK TABLE rigalpha.audit_entries IN SHARE UPDATE EXCLUSIVE MODE", false, 0) < 0)
 		elog(ERROR, "the audit log could not be locked");

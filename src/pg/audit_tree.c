@@ -27,29 +27,19 @@ RIG_SQL_FUNCTION(rig_audit_inclusion);
 RIG_SQL_FUNCTION(rig_audit_integrate);
 RIG_SQL_FUNCTION(rig_audit_root);
 
-static void
-copy_hash(uint8 *hash, HeapTuple row, TupleDesc columns, int column)
-{
-	bool		isnull;
-	bytea	   *bytes = DatumGetByteaPP(SPI_getbinval(row, columns, column, &isnull));
-
-	if (isnull || VARSIZE_ANY_EXHDR(bytes) != RIG_DIGEST_SIZE)
-		elog(ERROR, "a hash of the audit log does not have %d bytes", RIG_DIGEST_SIZE);
-	memcpy(hash, VARDATA_ANY(bytes), RIG_DIGEST_SIZE);
-}
-
 /* The hash that a statement with these parameters finds; false when it finds no row. */
 static bool
 find_hash(SPIPlanPtr *plan, const char *statement, int count, Oid *types, Datum *values, uint8 *hash)
 {
 	bool		found;
+	bool		isnull;
 
 	rig_keep_plan(plan, statement, count, types);
 	if (SPI_execute_plan(*plan, values, NULL, true, 1) != SPI_OK_SELECT)
 		elog(ERROR, "the tree of the audit log could not be read");
 	found = SPI_processed == 1;
 	if (found)
-		copy_hash(hash, SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+		rig_audit_copy_hash(hash, SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	SPI_freetuptable(SPI_tuptable);
 	return found;
 }
@@ -89,8 +79,8 @@ put_node(void *context, int32_t level, uint64_t index, const uint8_t hash[RIG_DI
 		elog(ERROR, "the tree of the audit log could not be written");
 }
 
-static uint64
-tree_size(void)
+uint64
+rig_audit_tree_size(void)
 {
 	bool		isnull;
 
@@ -142,7 +132,7 @@ append_leaf(RigMerkleRange *range, RigHasher *hasher, HeapTuple row, TupleDesc c
 	rig_keep_plan(&plan, "INSERT INTO rigalpha.audit_tree (idx, chain, seq) VALUES ($1, $2, $3)", lengthof(types), types);
 	if (SPI_execute_plan(plan, values, NULL, false, 0) != SPI_OK_INSERT)
 		elog(ERROR, "the tree of the audit log could not be written");
-	copy_hash(leaf, row, columns, 3);
+	rig_audit_copy_hash(leaf, SPI_getbinval(row, columns, 3, &isnull));
 	rig_merkle_leaf(hasher, leaf, sizeof(leaf), leaf);
 	rig_merkle_range_append(range, hasher, leaf, &sink);
 }
@@ -176,7 +166,7 @@ rig_audit_integrate(PG_FUNCTION_ARGS)
 	links = SPI_tuptable;
 	count = SPI_processed;
 	if (count > 0)
-		load_range(&range, &hasher, tree_size());
+		load_range(&range, &hasher, rig_audit_tree_size());
 	for (uint64 i = 0; i < count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -202,7 +192,7 @@ size_argument(FunctionCallInfo fcinfo, int argument)
 static RigMerkleNodes
 open_nodes(RigHasher *hasher, uint64 size)
 {
-	if (size > tree_size())
+	if (size > rig_audit_tree_size())
 		refuse_tree(RIG_INVALID_ARGUMENT);
 	return (RigMerkleNodes) {.get = get_node, .context = hasher};
 }

@@ -444,11 +444,7 @@ rig_audit_verify(PG_FUNCTION_ARGS)
 	MemoryContext arena_context;
 
 	InitMaterializedSRF(fcinfo, 0);
-	if (!rig_audit_node(&v.node))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("this database has no audit log of its own"),
-				 errhint("Run SELECT rigalpha.setup(), or rigalpha.adopt() after a restore.")));
+	rig_audit_require_node(&v.node);
 	v.from_seq = PG_ARGISNULL(1) ? 1 : Max(PG_GETARG_INT64(1), 1);
 	values[1] = Int64GetDatum(v.from_seq);
 	values[2] = PG_ARGISNULL(2) ? Int64GetDatum(PG_INT64_MAX) : PG_GETARG_DATUM(2);

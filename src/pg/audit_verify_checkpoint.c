@@ -75,16 +75,6 @@ is_of_this_log(ReturnSetInfo *result, const RigAuditNode *node, const Note *note
 	return false;
 }
 
-static int64
-read_tree_size(void)
-{
-	bool		isnull;
-
-	if (SPI_execute("SELECT coalesce(max(idx) + 1, 0) FROM rigalpha.audit_tree", true, 1) != SPI_OK_SELECT)
-		elog(ERROR, "the tree of the audit log could not be read");
-	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-}
-
 /* Appends a leaf; false, after saying so, when it is not the next one or has no link. */
 static bool
 append_leaf(ReturnSetInfo *result, RigMerkleRange *range, RigHasher *hasher, HeapTuple row, TupleDesc columns)
@@ -154,7 +144,7 @@ rig_audit_verify_checkpoint(ReturnSetInfo *result, const char *text)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("checkpoint is not a signed note"),
 				 errhint("Give one whole note of the file of checkpoints: origin, size, root and what follows, each in its line.")));
-	size = read_tree_size();
+	size = (int64) rig_audit_tree_size();
 	rig_merkle_range_init(&range);
 	if (rig_audit_node(&node) && is_of_this_log(result, &node, &note))
 	{
